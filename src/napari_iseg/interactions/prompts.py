@@ -1,0 +1,142 @@
+"""The prompts a user can give, as frozen values in array order: (row, column), in pixels of the image plane."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from napari_iseg.errors import PromptError
+
+__all__ = ["Box", "Click", "MaskPrompt", "Prompt", "Scribble", "check_inside"]
+
+
+@dataclass(frozen=True, slots=True)
+class Click:
+    """One click.
+
+    Parameters
+    ----------
+    row, column
+        Position in pixels of the image plane, pixel centres at whole numbers. May be fractional.
+    positive
+        True includes what lies under the click, False excludes it.
+
+    Raises
+    ------
+    PromptError
+        If a coordinate is not a finite number.
+    """
+
+    row: float
+    column: float
+    positive: bool = True
+
+    def __post_init__(self) -> None:
+        _check_finite("click", self.row, self.column)
+
+
+@dataclass(frozen=True, slots=True)
+class Box:
+    """An axis-aligned box around the object, half-open per axis: ``start`` is inside, ``stop`` is not.
+
+    Raises
+    ------
+    PromptError
+        If a coordinate is not finite or the box encloses nothing.
+    """
+
+    start: tuple[float, float]
+    stop: tuple[float, float]
+
+    def __post_init__(self) -> None:
+        _check_finite("box", *self.start, *self.stop)
+        if self.stop[0] <= self.start[0] or self.stop[1] <= self.start[1]:
+            raise PromptError(
+                f"The box from {self.start} to {self.stop} encloses nothing; drag from one corner to the opposite one."
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Scribble:
+    """A freehand stroke: a polyline of (row, column) points drawn with a round brush of ``width`` pixels.
+
+    Raises
+    ------
+    PromptError
+        If there is no point, a coordinate is not finite or the width is not positive.
+    """
+
+    points: tuple[tuple[float, float], ...]
+    width: float = 3.0
+    positive: bool = True
+
+    def __post_init__(self) -> None:
+        if not self.points:
+            raise PromptError("A scribble needs at least one point; draw again.")
+        _check_finite("scribble", *(value for point in self.points for value in point))
+        if not self.width > 0:
+            raise PromptError(f"A scribble's width must be above 0 pixels; {self.width} was given.")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class MaskPrompt:
+    """A mask to start from: ``mask`` is (H, W), bool or float probabilities in [0, 1], on the grid of the image plane.
+
+    The array is copied and made read-only, so that a prompt in a history never changes.
+    """
+
+    mask: np.ndarray = field(repr=False)
+
+    def __post_init__(self) -> None:
+        mask = np.array(self.mask)
+        if mask.ndim != 2:
+            raise PromptError(f"A mask prompt must have two axes (rows, columns); one of shape {mask.shape} was given.")
+        mask.setflags(write=False)
+        object.__setattr__(self, "mask", mask)
+
+
+Prompt = Click | Box | Scribble | MaskPrompt
+
+
+def check_inside(prompt: Prompt, shape: tuple[int, int]) -> None:
+    """Check that a prompt lies on an image plane.
+
+    Parameters
+    ----------
+    prompt
+        Any prompt.
+    shape
+        (rows, columns) of the plane.
+
+    Raises
+    ------
+    PromptError
+        If a click or the whole of a box or scribble lies outside, or a mask has another shape.
+    """
+    rows, columns = shape
+    match prompt:
+        case Click(row=row, column=column):
+            if not (-0.5 <= row <= rows - 0.5 and -0.5 <= column <= columns - 0.5):
+                raise PromptError(
+                    f"The click at row {row:g}, column {column:g} lies outside the image, which has rows 0 to {rows - 1} "
+                    f"and columns 0 to {columns - 1}; click inside it."
+                )
+        case Box(start=start, stop=stop):
+            if stop[0] <= 0 or stop[1] <= 0 or start[0] >= rows or start[1] >= columns:
+                raise PromptError(f"The box from {start} to {stop} lies outside the image of {rows} x {columns} pixels.")
+        case Scribble(points=points):
+            if not any(-0.5 <= r <= rows - 0.5 and -0.5 <= c <= columns - 0.5 for r, c in points):
+                raise PromptError(f"The scribble lies outside the image of {rows} x {columns} pixels; draw inside it.")
+        case MaskPrompt(mask=mask):
+            if mask.shape != shape:
+                raise PromptError(
+                    f"The mask has {mask.shape[0]} x {mask.shape[1]} pixels but the image has {rows} x {columns}; "
+                    "give a mask on the image's own grid."
+                )
+
+
+def _check_finite(name: str, *values: float) -> None:
+    if not all(math.isfinite(value) for value in values):
+        raise PromptError(f"A {name}'s coordinates must be finite numbers; {', '.join(map(str, values))} was given.")
