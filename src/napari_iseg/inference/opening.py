@@ -1,0 +1,118 @@
+"""From names to things: a method's name to its predictor, an image to a session."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from napari_iseg.errors import OptionError, WeightsError
+from napari_iseg.inference.session import Session
+from napari_iseg.planes import to_rgb
+from napari_iseg.zoo import find_method, make_options
+from napari_iseg.zoo.weights import find_weights
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    import numpy as np
+
+    from napari_iseg.inference.predictor import Predictor
+
+__all__ = ["choose_device", "make_predictor", "open_session"]
+
+
+def make_predictor(
+    method: str = "cfr-icl",
+    *,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+) -> Predictor:
+    """Load a method.
+
+    Parameters
+    ----------
+    method
+        A name of ``napari_iseg.METHODS``.
+    weights
+        A known name, a safetensors file of ours or a released ``.pth`` of this method; None for the method's own.
+    device
+        ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    options
+        Predictor options to change, by name.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such method or option.
+    OptionError
+        If an option or the device cannot be used.
+    WeightsError
+        If the weights cannot be read, or belong to another network.
+    """
+    spec = find_method(method)
+    chosen = make_options(spec.options, options or {})
+    predictor = _resolve(spec.predictor)
+    if spec.network is None:
+        if weights is not None:
+            raise WeightsError(f"The method {spec.name!r} has no weights; leave them out.")
+        return predictor(options=chosen)
+    network = _resolve(spec.network)(find_weights(weights or spec.weights or "", spec.name))
+    return predictor(network.to(choose_device(device)), options=chosen)
+
+
+def open_session(
+    image: np.ndarray,
+    method: str = "cfr-icl",
+    *,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+) -> Session:
+    """Open a session on one image plane.
+
+    Parameters
+    ----------
+    image
+        (H, W) or (H, W, 3) array of any numeric dtype. Grey images are stretched between their 0.1st and 99.9th
+        percentile unless they are uint8.
+    method, weights, device, options
+        As for :func:`make_predictor`.
+
+    Raises
+    ------
+    ImageError
+        If the image is empty, one pixel small, not finite or of another shape.
+
+    Examples
+    --------
+    >>> session = open_session(image)
+    >>> session.add(Click(row=120, column=88))
+    """
+    return Session(to_rgb(image), make_predictor(method, weights=weights, device=device, options=options))
+
+
+def choose_device(name: str = "auto") -> str:
+    """Return the torch device for a name: ``"auto"`` takes CUDA, else MPS, else the CPU.
+
+    Raises
+    ------
+    OptionError
+        If the device asked for is not there.
+    """
+    import torch
+
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available()}
+    if name == "auto":
+        return next(device for device in ("cuda", "mps", "cpu") if there[device])
+    if not there.get(name, False):
+        have = ", ".join(device for device, is_there in there.items() if is_there)
+        raise OptionError(f"The device {name!r} is not available; this machine has {have}. Use --device auto.")
+    return name
+
+
+def _resolve(reference: str) -> Any:
+    """Return the object that ``"module:name"`` names."""
+    module, name = reference.split(":")
+    return getattr(import_module(module), name)

@@ -1,0 +1,314 @@
+"""The state of one object being segmented on one image plane: its prompts, its answer, and every step back and forward.
+
+The session is synchronous and knows no window. ``add`` and its kin compute at once. A window that must not wait uses
+``edit`` (which changes the prompts and returns immediately), ``request`` (the work, to be run in a thread) and
+``deliver`` (which takes the answer, unless the prompts have moved on meanwhile).
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field, replace
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_iseg.errors import OptionError, PromptError
+from napari_iseg.inference.predictor import CancelledError, never
+from napari_iseg.interactions.prompts import MaskPrompt, check_inside
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from napari_iseg.inference.prediction import Prediction
+    from napari_iseg.inference.predictor import Predictor
+    from napari_iseg.interactions import Prompt
+
+__all__ = ["Request", "Session"]
+
+
+class _Engine:
+    """A predictor together with one image, encoded at the first need and kept."""
+
+    def __init__(self, predictor: Predictor, image: np.ndarray) -> None:
+        self.predictor = predictor
+        self.image = image
+        self._encoding: Any = None
+        self._lock = threading.Lock()
+
+    def predict(
+        self, prompts: tuple[Prompt, ...], previous: Prediction | None, cancelled: Callable[[], bool]
+    ) -> Prediction:
+        # One pass at a time: a void request may still be running when the next one starts.
+        with self._lock:
+            if cancelled():
+                raise CancelledError
+            if self._encoding is None:
+                self._encoding = self.predictor.encode(self.image)
+            return self.predictor.predict(self._encoding, prompts, previous, cancelled=cancelled)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Request:
+    """Work that a session wants done: answer ``stages`` one after the other, starting from ``previous``.
+
+    Usually there is one stage, all the prompts. After an earlier prompt was removed there is one for each later prompt,
+    so that the answer is the one there would be had the removed prompt never been given.
+    """
+
+    number: int
+    stages: tuple[tuple[Prompt, ...], ...]
+    previous: Prediction | None
+    _engine: _Engine = field(repr=False)
+
+    def run(self, *, cancelled: Callable[[], bool] = never) -> Prediction:
+        """Do the work; may be called in any thread.
+
+        Raises
+        ------
+        CancelledError
+            If ``cancelled()`` became True.
+        """
+        answer = self.previous
+        for prompts in self.stages:
+            answer = self._engine.predict(prompts, answer, cancelled)
+        if answer is None:
+            raise PromptError("There is no prompt to answer; click the object first.")
+        return answer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _State:
+    """The prompts at one moment, how their answer comes about, and the answer once it is there."""
+
+    prompts: tuple[Prompt, ...] = ()
+    stages: tuple[tuple[Prompt, ...], ...] = ()
+    previous: Prediction | None = None
+    prediction: Prediction | None = None
+
+    @property
+    def pending(self) -> bool:
+        return bool(self.stages) and self.prediction is None
+
+
+class Session:
+    """One object on one plane.
+
+    Parameters
+    ----------
+    image
+        (H, W, 3) uint8 RGB, as the network will see it (``napari_iseg.planes.to_rgb`` makes it).
+    predictor
+        The maths.
+    max_undo
+        How many steps back are kept.
+
+    Attributes
+    ----------
+    changed
+        Emitted after the prompts, the answer or the threshold changed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, image: np.ndarray, predictor: Predictor, *, max_undo: int = 1000) -> None:
+        self.image = image
+        self.max_undo = max_undo
+        self._engine = _Engine(predictor, image)
+        self._threshold = predictor.options.threshold
+        self._states: list[_State] = [_State()]
+        self._position = 0
+        self._numbers = count(1)
+        self._wanted: Request | None = None
+        self._rendered: tuple[Prediction, np.ndarray] | None = None
+
+    @property
+    def predictor(self) -> Predictor:
+        """The predictor that this session asks."""
+        return self._engine.predictor
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(rows, columns) of the plane."""
+        return self.image.shape[0], self.image.shape[1]
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """Every prompt of the present state, oldest first."""
+        return self._state.prompts
+
+    @property
+    def prediction(self) -> Prediction | None:
+        """The present answer; None while there is none or it is still to be computed."""
+        return self._state.prediction
+
+    @property
+    def pending(self) -> bool:
+        """True while the present prompts have no answer yet."""
+        return self._state.pending
+
+    @property
+    def probability(self) -> np.ndarray:
+        """(H, W) float32 in [0, 1]; all 0 while there is no answer. Read-only."""
+        prediction = self._state.prediction
+        if prediction is None:
+            return np.zeros(self.shape, np.float32)
+        if self._rendered is None or self._rendered[0] is not prediction:
+            probability = prediction.render()
+            probability.setflags(write=False)
+            self._rendered = (prediction, probability)
+        return self._rendered[1]
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(H, W) bool: probability strictly above the threshold."""
+        return self.probability > self._threshold
+
+    @property
+    def threshold(self) -> float:
+        """Probability above which a pixel belongs to the mask. Changing it needs no new inference."""
+        return self._threshold
+
+    @threshold.setter
+    def threshold(self, value: float) -> None:
+        if not 0 < value < 1:
+            raise OptionError(f"The threshold must be between 0 and 1; {value} was given.")
+        self._threshold = value
+        self.changed.emit()
+
+    def add(self, prompt: Prompt) -> np.ndarray:
+        """Add a prompt, compute, and return the new mask, (H, W) bool.
+
+        Raises
+        ------
+        PromptError
+            If the prompt lies outside the image or the method does not understand its kind; nothing has changed then.
+        """
+        return self._edit_and_compute((*self.prompts, prompt))
+
+    def remove(self, index: int) -> np.ndarray:
+        """Remove one prompt, however old, compute what the rest would have given, and return the mask."""
+        prompts = list(self.prompts)
+        del prompts[index]
+        return self._edit_and_compute(prompts)
+
+    def replace(self, index: int, prompt: Prompt) -> np.ndarray:
+        """Put another prompt in place of one (a click that was moved), compute, and return the mask."""
+        prompts = list(self.prompts)
+        prompts[index] = prompt
+        return self._edit_and_compute(prompts)
+
+    def clear(self) -> None:
+        """Take every prompt away, as one step that can be undone."""
+        self.edit(())
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a step back."""
+        return self._position > 0
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step forward."""
+        return self._position + 1 < len(self._states)
+
+    def undo(self) -> bool:
+        """Go one step back; the mask is the very one that was there. Return False if there is none."""
+        return self._go(-1)
+
+    def redo(self) -> bool:
+        """Go one step forward again. Return False if there is none."""
+        return self._go(+1)
+
+    def edit(self, prompts: Iterable[Prompt]) -> None:
+        """Make ``prompts`` the present prompts, as one undo step, without computing.
+
+        Raises
+        ------
+        PromptError
+            If one lies outside the image; nothing has changed then.
+        """
+        prompts = tuple(prompts)
+        for prompt in prompts:
+            check_inside(prompt, self.shape)
+        del self._states[self._position + 1 :]
+        self._states.append(self._plan(prompts))
+        del self._states[: -self.max_undo - 1]
+        self._position = len(self._states) - 1
+        self._wanted = None
+        self.changed.emit()
+
+    def request(self) -> Request | None:
+        """Return the work that the present prompts need, or None if their answer is there. It voids older requests."""
+        state = self._state
+        if not state.pending:
+            return None
+        self._wanted = Request(next(self._numbers), state.stages, state.previous, self._engine)
+        return self._wanted
+
+    def deliver(self, request: Request, prediction: Prediction) -> bool:
+        """Take the answer to a request.
+
+        Returns
+        -------
+        bool
+            False if the prompts have changed since: the answer is void and was dropped.
+        """
+        if request is not self._wanted:
+            return False
+        self._wanted = None
+        self._states[self._position] = replace(self._state, prediction=prediction)
+        self.changed.emit()
+        return True
+
+    def compute(self) -> np.ndarray:
+        """Compute what is pending, in this thread, and return the mask."""
+        request = self.request()
+        if request is not None:
+            self.deliver(request, request.run())
+        return self.mask
+
+    @property
+    def _state(self) -> _State:
+        return self._states[self._position]
+
+    def _edit_and_compute(self, prompts: Iterable[Prompt]) -> np.ndarray:
+        states, position = list(self._states), self._position
+        self.edit(prompts)
+        try:
+            return self.compute()
+        except BaseException:
+            # A failed computation must not leave a prompt behind that nobody can answer.
+            self._states, self._position, self._wanted = states, position, None
+            self.changed.emit()
+            raise
+
+    def _go(self, step: int) -> bool:
+        position = self._position + step
+        if not 0 <= position < len(self._states):
+            return False
+        self._position = position
+        self._wanted = None
+        self.changed.emit()
+        return True
+
+    def _plan(self, prompts: tuple[Prompt, ...]) -> _State:
+        """Return the state for ``prompts``, starting from the latest known answer to a beginning of them."""
+        if not prompts:
+            return _State()
+        present = self._state
+        appended = len(prompts) == len(present.prompts) + 1 and prompts[:-1] == present.prompts
+        if appended and present.pending and not any(isinstance(p, MaskPrompt) for p in prompts):
+            # The user clicked again before the answer came: one answer to both clicks is wanted, not two.
+            return _State(prompts, (prompts,), present.previous)
+        for length in range(len(prompts) - 1, 0, -1):
+            for state in reversed(self._states[: self._position + 1]):
+                if state.prediction is not None and state.prompts == prompts[:length]:
+                    return _State(prompts, _stages(prompts, length), state.prediction)
+        return _State(prompts, _stages(prompts, 0), None)
+
+
+def _stages(prompts: tuple[Prompt, ...], known: int) -> tuple[tuple[Prompt, ...], ...]:
+    return tuple(prompts[: n + 1] for n in range(known, len(prompts)))
