@@ -1,0 +1,61 @@
+"""Blocks that several networks share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+__all__ = ["ConvReLU", "click_disks", "normalise_rgb", "one_group_norm"]
+
+# ImageNet statistics, which every released click network normalises its RGB input with.
+_MEAN = (0.485, 0.456, 0.406)
+_STD = (0.229, 0.224, 0.225)
+
+
+class ConvReLU(nn.Sequential):
+    """A 1 x 1 convolution with bias, then ReLU."""
+
+    def __init__(self, in_channels: int, out_channels: int) -> None:
+        super().__init__(nn.Conv2d(in_channels, out_channels, 1), nn.ReLU())
+
+
+def one_group_norm(channels: int) -> nn.GroupNorm:
+    """Return a norm over channels, rows and columns together: a layer norm over the whole map."""
+    return nn.GroupNorm(1, channels)
+
+
+def normalise_rgb(rgb: Tensor) -> Tensor:
+    """Return (B, 3, H, W) RGB in [0, 1] normalised by the ImageNet mean and standard deviation."""
+    mean = rgb.new_tensor(_MEAN).view(1, 3, 1, 1)
+    std = rgb.new_tensor(_STD).view(1, 3, 1, 1)
+    return (rgb - mean) / std
+
+
+def click_disks(points: Tensor, shape: tuple[int, int], radius: float = 5.0) -> Tensor:
+    """Return the two disk maps of clicks (RITM, section 3.2).
+
+    Parameters
+    ----------
+    points
+        (B, 2n, 3): n positive rows, then n negative, each (row, column, order). Coordinates may be fractional and are
+        not rounded; a row with both coordinates negative is unused.
+    shape
+        (H, W) of the maps.
+    radius
+        Of the disks, in pixels, the rim included.
+
+    Returns
+    -------
+    Tensor
+        (B, 2, H, W) float32: 1 within ``radius`` of a positive (channel 0) or negative (channel 1) click, else 0.
+    """
+    batch, doubled, _ = points.shape
+    rows = torch.arange(shape[0], dtype=points.dtype, device=points.device)
+    columns = torch.arange(shape[1], dtype=points.dtype, device=points.device)
+    row, column, _ = points.reshape(batch, 2, doubled // 2, 3).unbind(-1)
+    down = (rows - row[..., None]).square()
+    across = (columns - column[..., None]).square()
+    distance = down[..., :, None] + across[..., None, :]
+    unused = torch.maximum(row, column) < 0
+    distance = distance.masked_fill(unused[..., None, None], float("inf"))
+    return (distance.amin(dim=2) <= radius**2).to(points.dtype)

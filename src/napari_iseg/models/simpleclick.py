@@ -1,0 +1,414 @@
+"""SimpleClick: a plain vision transformer for click segmentation, also the network of CFR-ICL.
+
+Liu et al., SimpleClick: Interactive Image Segmentation with Simple Vision Transformers, ICCV 2023.
+Sun et al., CFR-ICL: Cascade-Forward Refinement with Iterative Click Loss for Interactive Image Segmentation, AAAI 2024:
+the same network to the last digit, trained with another loss and run several times per click.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import torch
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_iseg.errors import WeightsError
+from napari_iseg.models._blocks import ConvReLU, click_disks, normalise_rgb, one_group_norm
+from napari_iseg.models.checkpoints import load_state, require_all_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+__all__ = ["SimpleClick", "SimpleClickConfig", "load_checkpoint"]
+
+# Windows span this many pixels of the input; larger inputs get more windows, not larger ones.
+_WINDOW_PIXELS = 224
+# Attention heads of the published sizes; a released file says them, a bare state dict does not.
+_PUBLISHED_HEADS = {160: 4, 768: 12, 1024: 16, 1280: 16}
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleClickConfig:
+    """What the weights' shapes do not leave open.
+
+    Parameters
+    ----------
+    image_size
+        (rows, columns) that the position embedding was made for; other sizes interpolate it.
+    patch_size
+        (rows, columns) of a patch.
+    embed_dim, depth, heads, mlp_ratio
+        The transformer's width, blocks (a multiple of 4), attention heads and MLP expansion.
+    neck_channels
+        Of the feature pyramid's four levels, 1/4 to 1/32.
+    head_channels
+        Channels that the last convolution sees.
+    upsample
+        1, 2 or 4: how much the head enlarges the 1/4 map before the last convolution.
+    disk_radius
+        Of click disks, in input pixels.
+    previous_mask
+        Whether the previous mask is an input.
+    all_global
+        No windows: every block attends globally (upstream's ``random_split``, which permutes tokens and so changes
+        nothing but the windows).
+    """
+
+    image_size: tuple[int, int] = (448, 448)
+    patch_size: tuple[int, int] = (16, 16)
+    embed_dim: int = 768
+    depth: int = 12
+    heads: int = 12
+    mlp_ratio: float = 4.0
+    qkv_bias: bool = True
+    neck_channels: tuple[int, int, int, int] = (128, 256, 512, 1024)
+    head_channels: int = 256
+    upsample: int = 1
+    disk_radius: float = 5.0
+    previous_mask: bool = True
+    all_global: bool = False
+
+    @classmethod
+    def from_json(cls, text: str) -> SimpleClickConfig:
+        """Return the configuration that a checkpoint's metadata holds."""
+        fields = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
+        return cls(**fields)
+
+    def to_json(self) -> str:
+        """Return the configuration as JSON text."""
+        return json.dumps(asdict(self))
+
+
+class _PatchEmbed(nn.Module):
+    """Cut into patches and project each: (B, C, H, W) to (B, N, D), tokens row by row."""
+
+    def __init__(self, in_channels: int, embed_dim: int, patch_size: tuple[int, int]) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(in_channels, embed_dim, kernel_size=patch_size, stride=patch_size)
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.proj(maps).flatten(2).transpose(1, 2)
+
+
+class _Backbone(nn.Module):
+    """Plain ViT with windowed and global attention; no class token, no final norm."""
+
+    def __init__(self, config: SimpleClickConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.grid = _grid(config.image_size, config.patch_size)
+        self.patch_embed = _PatchEmbed(3, config.embed_dim, config.patch_size)
+        self.pos_embed = nn.Parameter(torch.zeros(1, math.prod(self.grid), config.embed_dim))
+        self.blocks = nn.ModuleList(
+            Block(
+                config.embed_dim,
+                config.heads,
+                mlp_ratio=config.mlp_ratio,
+                qkv_bias=config.qkv_bias,
+                norm_layer=partial(nn.LayerNorm, eps=1e-6),
+            )
+            for _ in range(config.depth)
+        )
+
+    def forward(self, rgb: Tensor, extra_tokens: Tensor) -> Tensor:
+        """Return (B, D, gh, gw) tokens for normalised RGB and the coordinate tokens that are added to it."""
+        grid = _grid(rgb.shape[-2:], self.config.patch_size)
+        tokens = self.patch_embed(rgb) + extra_tokens + self._positions(grid)
+        windows = self._windows(grid)
+        group = 6 if self.config.depth == 12 else self.config.depth // 4
+        split = False
+        for number, block in enumerate(self.blocks, start=1):
+            is_global = number % group == 0 or self.config.all_global
+            # Splitting and merging only where the kind changes: a window's tokens stay together between blocks.
+            if split and is_global:
+                tokens = _merge_windows(tokens, grid, windows)
+            elif not split and not is_global:
+                tokens = _split_windows(tokens, grid, windows)
+            split = not is_global
+            tokens = block(tokens)
+        if split:
+            tokens = _merge_windows(tokens, grid, windows)
+        return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, *grid)
+
+    def _positions(self, grid: tuple[int, int]) -> Tensor:
+        if grid == self.grid:
+            return self.pos_embed
+        positions = self.pos_embed.reshape(1, *self.grid, -1).permute(0, 3, 1, 2)
+        positions = functional.interpolate(positions, size=grid, mode="bicubic", align_corners=False)
+        return positions.permute(0, 2, 3, 1).flatten(1, 2)
+
+    def _windows(self, grid: tuple[int, int]) -> tuple[int, int]:
+        """Return how many windows there are down and across; the grid must divide."""
+        count = tuple(max(side // (_WINDOW_PIXELS // patch), 1) for side, patch in zip(grid, self.config.patch_size, strict=True))
+        if grid[0] % count[0] or grid[1] % count[1]:
+            raise ValueError(f"a grid of {grid} tokens does not divide into {count} windows; choose another target_size")
+        return count[0], count[1]
+
+
+class _Neck(nn.Module):
+    """The simple feature pyramid: one map of tokens to four levels at 1/4, 1/8, 1/16 and 1/32 (for patches of 16)."""
+
+    def __init__(self, config: SimpleClickConfig) -> None:
+        super().__init__()
+        width = config.embed_dim
+        c4, c8, c16, c32 = config.neck_channels
+        m4, m8, m32 = max(2 * c4, width // 2), max(c8, width // 2), max(c32, 2 * width)
+        self.down_4 = nn.Sequential(
+            nn.ConvTranspose2d(width, m4, 2, stride=2),
+            one_group_norm(m4),
+            nn.GELU(),
+            nn.ConvTranspose2d(m4, m4 // 2, 2, stride=2),
+            one_group_norm(m4 // 2),
+            nn.Conv2d(m4 // 2, c4, 1),
+            one_group_norm(c4),
+            nn.GELU(),
+        )
+        self.down_8 = nn.Sequential(
+            nn.ConvTranspose2d(width, m8, 2, stride=2),
+            one_group_norm(m8),
+            nn.Conv2d(m8, c8, 1),
+            one_group_norm(c8),
+            nn.GELU(),
+        )
+        self.down_16 = nn.Sequential(nn.Conv2d(width, c16, 1), one_group_norm(c16), nn.GELU())
+        self.down_32 = nn.Sequential(
+            nn.Conv2d(width, m32, 2, stride=2),
+            one_group_norm(m32),
+            nn.Conv2d(m32, c32, 1),
+            one_group_norm(c32),
+            nn.GELU(),
+        )
+
+    def forward(self, tokens: Tensor) -> list[Tensor]:
+        """Return the four levels of (B, D, gh, gw) tokens, finest first."""
+        return [self.down_4(tokens), self.down_8(tokens), self.down_16(tokens), self.down_32(tokens)]
+
+
+class _Head(nn.Module):
+    """SegFormer's MLP head: every level to one width, enlarged, concatenated, fused, classified."""
+
+    def __init__(self, config: SimpleClickConfig) -> None:
+        super().__init__()
+        width = config.head_channels * config.upsample
+        self.convs = nn.ModuleList(ConvReLU(channels, width) for channels in config.neck_channels)
+        self.fusion_conv = ConvReLU(width * len(config.neck_channels), width)
+        if config.upsample >= 2:
+            self.up_conv1 = _enlarge(width)
+        if config.upsample == 4:
+            self.up_conv2 = _enlarge(width // 2)
+        self.upsample = config.upsample
+        self.dropout = nn.Dropout2d(0.1)
+        self.conv_seg = nn.Conv2d(config.head_channels, 1, 1)
+
+    def forward(self, levels: list[Tensor]) -> Tensor:
+        """Return (B, 1, h, w) logits at the finest level's size times ``upsample``."""
+        size = levels[0].shape[-2:]
+        maps = [
+            functional.interpolate(conv(level), size=size, mode="bilinear", align_corners=False)
+            for conv, level in zip(self.convs, levels, strict=True)
+        ]
+        fused = self.fusion_conv(torch.cat(maps, dim=1))
+        if self.upsample >= 2:
+            fused = self.up_conv1(fused)
+        if self.upsample == 4:
+            fused = self.up_conv2(fused)
+        return self.conv_seg(self.dropout(fused))
+
+
+class SimpleClick(nn.Module):
+    """The network.
+
+    Parameters
+    ----------
+    config
+        Its sizes.
+    """
+
+    def __init__(self, config: SimpleClickConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.patch_embed_coords = _PatchEmbed(3 if config.previous_mask else 2, config.embed_dim, config.patch_size)
+        self.backbone = _Backbone(config)
+        self.neck = _Neck(config)
+        self.head = _Head(config)
+        self._initialise()
+
+    def forward(self, image: Tensor, points: Tensor) -> Tensor:
+        """Answer a batch of images and clicks.
+
+        Parameters
+        ----------
+        image
+            (B, 4, H, W) float32: RGB in [0, 1], and the previous mask as probabilities (zeros at first). Without
+            ``previous_mask`` (B, 3, H, W).
+        points
+            (B, 2n, 3) float32: n positive clicks, then n negative, each (row, column, order); (-1, -1, -1) is unused.
+
+        Returns
+        -------
+        Tensor
+            (B, 1, H, W) logits.
+        """
+        return functional.interpolate(
+            self.head_logits(image, points), size=image.shape[-2:], mode="bilinear", align_corners=True
+        )
+
+    def head_logits(self, image: Tensor, points: Tensor) -> Tensor:
+        """Return the logits before the last enlargement: (B, 1, 4 gh, 4 gw) with ``upsample`` 1."""
+        return self.head(self.neck(self.tokens(image, points)))
+
+    def tokens(self, image: Tensor, points: Tensor) -> Tensor:
+        """Return the backbone's output, (B, D, gh, gw)."""
+        coordinates = torch.cat(
+            [image[:, 3:], click_disks(points, (image.shape[-2], image.shape[-1]), self.config.disk_radius)], dim=1
+        )
+        return self.backbone(normalise_rgb(image[:, :3]), self.patch_embed_coords(coordinates))
+
+    def _initialise(self) -> None:
+        """Initialise as upstream does: Xavier for the transformer and its patches, Kaiming (fan out) in the head."""
+        nn.init.normal_(self.backbone.pos_embed, std=0.02)
+        projection = self.backbone.patch_embed.proj.weight
+        nn.init.xavier_uniform_(projection.data.view(projection.shape[0], -1))
+        for module in self.backbone.blocks.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+        for module in self.head.modules():
+            if isinstance(module, ConvReLU):
+                nn.init.kaiming_normal_(module[0].weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(module[0].bias)
+
+
+def load_checkpoint(path: Path) -> SimpleClick:
+    """Build the network that a checkpoint holds, in evaluation mode.
+
+    Parameters
+    ----------
+    path
+        A safetensors file of ours, or a released SimpleClick or CFR-ICL ``.pth``, which is read without executing it.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read or holds another network.
+    """
+    state, metadata = load_state(path)
+    if "config_json" in metadata:
+        config = SimpleClickConfig.from_json(metadata["config_json"])
+    else:
+        require_all_keys(path, "SimpleClick", state, _TELLTALES)
+        config = implied_config(state, metadata.get("upstream", {}))
+        state = translate_upstream(state)
+    network = SimpleClick(config)
+    try:
+        network.load_state_dict(state)
+    except RuntimeError as error:
+        raise WeightsError(
+            f"The weights in {path.name} belong to another network than SimpleClick's; choose the method that they were "
+            f"trained for."
+        ) from error
+    return network.float().eval()
+
+
+_TELLTALES = (
+    "patch_embed_coords.proj.weight",
+    "backbone.pos_embed",
+    "backbone.blocks.0.attn.qkv.weight",
+    "neck.down_4.0.weight",
+    "head.conv_seg.weight",
+    "head.fusion_conv.conv.weight",
+)
+
+
+def implied_config(state: Mapping[str, Tensor], upstream: Mapping[str, Any] | None = None) -> SimpleClickConfig:
+    """Return the configuration that a released state dict implies.
+
+    Parameters
+    ----------
+    state
+        Upstream's names to tensors.
+    upstream
+        The constructor parameters saved beside it, for what shapes cannot say: ``backbone_params`` (``img_size``,
+        ``num_heads``), ``norm_radius``, ``random_split``. Empty for a bare state dict.
+    """
+    upstream = upstream or {}
+    backbone = upstream.get("backbone_params", {})
+    width = state["backbone.pos_embed"].shape[2]
+    cells = state["backbone.pos_embed"].shape[1] - 1
+    patch = tuple(state["backbone.patch_embed.proj.weight"].shape[2:])
+    side = math.isqrt(cells)
+    size = tuple(backbone.get("img_size", (side * patch[0], side * patch[1])))
+    neck = tuple(state[f"head.convs.{i}.conv.weight"].shape[1] for i in range(4))
+    channels = state["head.conv_seg.weight"].shape[1]
+    return SimpleClickConfig(
+        image_size=size,
+        patch_size=patch,
+        embed_dim=width,
+        depth=1 + max(int(key.split(".")[2]) for key in state if key.startswith("backbone.blocks.")),
+        heads=backbone.get("num_heads") or _PUBLISHED_HEADS.get(width) or max(width // 64, 1),
+        mlp_ratio=state["backbone.blocks.0.mlp.fc1.weight"].shape[0] / width,
+        qkv_bias="backbone.blocks.0.attn.qkv.bias" in state,
+        neck_channels=neck,
+        head_channels=channels,
+        upsample=state["head.fusion_conv.conv.weight"].shape[0] // channels,
+        disk_radius=float(upstream.get("norm_radius", 5)),
+        previous_mask=state["patch_embed_coords.proj.weight"].shape[1] == 3,
+        all_global=bool(upstream.get("random_split", False)),
+    )
+
+
+def translate_upstream(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a released state dict under our names, without the weights that upstream carries but never uses."""
+    enlargement = state["head.fusion_conv.conv.weight"].shape[0] // state["head.conv_seg.weight"].shape[1]
+    dead = ["backbone.cls_token", "backbone.fc_norm.", "backbone.head.", "backbone.norm."]
+    if enlargement < 4:
+        dead.append("head.up_conv2.")
+    if enlargement < 2:
+        dead.append("head.up_conv1.")
+    ours = {}
+    for key, tensor in state.items():
+        if key.startswith(tuple(dead)):
+            continue
+        # Upstream's ConvModule names its convolution; ours is the first of a Sequential.
+        name = key.replace(".conv.", ".0.") if key.startswith(("head.convs.", "head.fusion_conv.")) else key
+        ours[name] = tensor[:, 1:] if key == "backbone.pos_embed" else tensor
+    return ours
+
+
+def _enlarge(channels: int) -> nn.Sequential:
+    half = channels // 2
+    return nn.Sequential(
+        nn.ConvTranspose2d(channels, half, 2, stride=2),
+        one_group_norm(half),
+        nn.Conv2d(half, half, 1),
+        one_group_norm(half),
+        nn.GELU(),
+    )
+
+
+def _grid(size: tuple[int, ...] | torch.Size, patch: tuple[int, int]) -> tuple[int, int]:
+    return size[0] // patch[0], size[1] // patch[1]
+
+
+def _split_windows(tokens: Tensor, grid: tuple[int, int], count: tuple[int, int]) -> Tensor:
+    """Make windows batch items: (B, gh gw, D) to (B n, tokens of a window, D)."""
+    batch, _, width = tokens.shape
+    rows, columns = grid[0] // count[0], grid[1] // count[1]
+    tokens = tokens.reshape(batch, count[0], rows, count[1], columns, width)
+    return tokens.transpose(2, 3).reshape(-1, rows * columns, width)
+
+
+def _merge_windows(tokens: Tensor, grid: tuple[int, int], count: tuple[int, int]) -> Tensor:
+    """Undo :func:`_split_windows`."""
+    width = tokens.shape[-1]
+    rows, columns = grid[0] // count[0], grid[1] // count[1]
+    tokens = tokens.reshape(-1, count[0], count[1], rows, columns, width)
+    return tokens.transpose(2, 3).reshape(-1, grid[0] * grid[1], width)

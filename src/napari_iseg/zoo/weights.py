@@ -1,0 +1,73 @@
+"""The table of weights: what is bundled, and how a name or a file that a user gives becomes a path."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from types import MappingProxyType
+
+from napari_iseg.errors import UnknownNameError, WeightsError
+from napari_iseg.zoo.bundled import bundled_folder
+
+__all__ = ["WEIGHTS", "WeightsSpec", "find_weights"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WeightsSpec:
+    """One known set of weights.
+
+    Parameters
+    ----------
+    name
+        The name to ask for.
+    methods
+        Names of the methods that can use it.
+    file
+        Its file in the bundled ``models`` folder; the model card lies beside it under the same stem.
+    licence
+        Of the weights.
+    """
+
+    name: str
+    methods: tuple[str, ...]
+    file: str
+    licence: str
+
+
+_TABLE = (
+    WeightsSpec(name="cfr-icl-small", methods=("cfr-icl",), file="cfr-icl-small.safetensors", licence="BSD-3-Clause"),
+)
+
+WEIGHTS: MappingProxyType[str, WeightsSpec] = MappingProxyType({spec.name: spec for spec in _TABLE})
+
+
+def find_weights(name_or_file: str | Path, method: str) -> Path:
+    """Return the file of some weights.
+
+    Parameters
+    ----------
+    name_or_file
+        A known name, or a path to a ``.safetensors`` or ``.pth`` file.
+    method
+        The method that will use them.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither a known name nor looks like a file; the message names close matches.
+    WeightsError
+        If the weights are for other methods, or the file is missing.
+    """
+    text = str(name_or_file)
+    if text in WEIGHTS:
+        spec = WEIGHTS[text]
+        if method not in spec.methods:
+            raise WeightsError(f"The weights {text!r} are for {' and '.join(spec.methods)}, not for {method}.")
+        path = bundled_folder("models") / spec.file
+    else:
+        path = Path(text).expanduser()
+        if not path.suffix and not path.exists():
+            raise UnknownNameError("weights", text, WEIGHTS)
+    if not path.is_file():
+        raise WeightsError(f"There is no weights file {path}; give the name of known weights or an existing file.")
+    return path
