@@ -1,5 +1,6 @@
 """From an n-D array to one 2-D plane and back: which plane, and what of it a method sees."""
 
+from napari_iseg.planes.address import PlaneAddress
 from napari_iseg.planes.rgb import to_rgb
 
-__all__ = ["to_rgb"]
+__all__ = ["PlaneAddress", "to_rgb"]
