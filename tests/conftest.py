@@ -18,7 +18,7 @@ def shared_folder() -> Path | None:
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
-    """The folder ``../shared`` (or ``$NAPARI_ISEG_SHARED``); the test is skipped where it is absent."""
+    """Return ``../shared`` (or ``$NAPARI_ISEG_SHARED``); the test is skipped where it is absent."""
     folder = shared_folder()
     if folder is None:
         pytest.skip("../shared is not here; set NAPARI_ISEG_SHARED to its path to run the tests against the goldens")

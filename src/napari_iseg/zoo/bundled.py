@@ -21,7 +21,7 @@ def bundled_folder(name: Literal["models", "sample_data"]) -> Path:
     Returns
     -------
     Path
-        In an installed wheel, the folder inside the package; in an editable install, the one at the top of the checkout.
+        In an installed wheel, the folder inside the package; in an editable install, the one at the checkout's top.
 
     Raises
     ------
