@@ -1,0 +1,219 @@
+"""Training samples: crops of real and generated images around one object, drawn without end."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch.nn import functional
+from torch.utils.data import IterableDataset
+
+from napari_iseg.errors import ImageError
+from napari_iseg.io.dataset import IGNORE, DatasetFolder, in_held_back
+from napari_iseg.planes import to_rgb
+from napari_iseg.training.augmentation import augment
+from napari_iseg.training.procedural import procedural_sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from napari_iseg.training.recipe import DataRecipe
+
+__all__ = ["Crops", "Picture", "load_pictures"]
+
+log = logging.getLogger(__name__)
+
+# Planes of one volume that hold about the same: every so many is enough.
+_PLANES_PER_AXIS = 12
+# Generated images kept at a time, and how often a new one takes the place of the oldest.
+_POOL = 24
+_RENEWED = 0.25
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One plane in memory.
+
+    Parameters
+    ----------
+    rgb
+        (H, W, 3) uint8.
+    labels
+        (H, W) int32: 0 background, 1..N objects, -1 ignored.
+    boxes
+        Label to (row start, row stop, column start, column stop).
+    """
+
+    rgb: np.ndarray
+    labels: np.ndarray
+    boxes: dict[int, tuple[int, int, int, int]]
+
+
+def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list[Picture]]:
+    """Load the training share of dataset folders into memory.
+
+    Held-back files (``napari_iseg.io.dataset.in_held_back``) are left out. Volumes are cut into planes along every axis.
+
+    Raises
+    ------
+    ImageError
+        If a folder is no dataset folder or nothing of it can be trained on.
+    """
+    pictures: dict[str, list[Picture]] = {}
+    for path in folders:
+        found = []
+        for labels in sorted(p.name for p in path.glob("labels*") if p.name not in _MEANINGS):
+            found += list(_pictures_of(DatasetFolder(path, labels=labels), recipe))
+        if not found:
+            raise ImageError(f"The folder {path} has no object to train on; it needs images/ and labels/.")
+        pictures[path.name] = found
+        log.info("%s: %d planes, %d objects", path.name, len(found), sum(len(p.boxes) for p in found))
+    return pictures
+
+
+# Label folders that name classes of tissue instead of objects.
+_MEANINGS = ("labels_semantic",)
+
+
+def _pictures_of(folder: DatasetFolder, recipe: DataRecipe) -> Iterator[Picture]:
+    for name in folder.names:
+        if in_held_back(name):
+            continue
+        image, labels = folder.read(name)
+        if labels.ndim == 2:
+            yield from _picture(to_rgb(image), labels, recipe)
+        else:
+            low, high = np.percentile(image, (0.5, 99.5))
+            yield from _planes(image, labels, (float(low), float(high)), recipe)
+
+
+def _planes(image: np.ndarray, labels: np.ndarray, limits: tuple[float, float], recipe: DataRecipe) -> Iterator[Picture]:
+    for axis in range(3):
+        useful = np.flatnonzero((labels != 0).any(axis=tuple(a for a in range(3) if a != axis)))
+        step = max(len(useful) // _PLANES_PER_AXIS, 1)
+        for index in useful[::step]:
+            yield from _picture(to_rgb(image.take(index, axis), limits), labels.take(index, axis), recipe)
+
+
+def _picture(rgb: np.ndarray, labels: np.ndarray, recipe: DataRecipe) -> Iterator[Picture]:
+    """Yield the picture, reduced to ``max_side``, or nothing if it holds no object large enough."""
+    scale = recipe.max_side / max(labels.shape)
+    if scale < 1:
+        size = tuple(max(round(side * scale), 2) for side in labels.shape)
+        rgb = (_resized(rgb, (0, labels.shape[0], 0, labels.shape[1]), size, antialias=True) * 255).round().astype(np.uint8)
+        labels = _nearest(labels, (0, labels.shape[0], 0, labels.shape[1]), size)
+    labels = np.where(labels == IGNORE, -1, labels).astype(np.int32)
+    boxes = _boxes(labels, recipe.min_pixels)
+    if boxes:
+        yield Picture(np.ascontiguousarray(rgb), labels, boxes)
+
+
+def _boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int, int]]:
+    boxes = {}
+    for label in np.unique(labels[labels > 0]):
+        rows, columns = np.nonzero(labels == label)
+        if rows.size >= min_pixels:
+            boxes[int(label)] = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
+    return boxes
+
+
+class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Crops without end.
+
+    Parameters
+    ----------
+    pictures
+        What :func:`load_pictures` returned.
+    recipe
+        How to draw.
+    size
+        Rows and columns of the crops.
+    seed
+        Workers draw different streams from it.
+
+    Yields
+    ------
+    tuple
+        (3, size, size) float32 RGB in [0, 1], and (size, size) int8 target: 1 object, 0 background, -1 ignored.
+    """
+
+    def __init__(self, pictures: dict[str, list[Picture]], recipe: DataRecipe, *, size: int, seed: int) -> None:
+        self.pictures = pictures
+        self.recipe = recipe
+        self.size = size
+        self.seed = seed
+        self._pool: list[Picture] = []
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        worker = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, self.size, worker.id if worker else 0])
+        names = [*self.pictures, "procedural"]
+        weights = np.array([self.recipe.weights.get(name, 1.0) for name in names])
+        weights /= weights.sum()
+        while True:
+            name = names[rng.choice(len(names), p=weights)]
+            picture = self._generated(rng) if name == "procedural" else _pick(self.pictures[name], rng)
+            if not picture.boxes:
+                continue
+            rgb, target = self._crop(picture, rng)
+            if (target == 1).sum() < 12:
+                continue
+            rgb, target = augment(rgb, target, rng)
+            yield torch.from_numpy(rgb.transpose(2, 0, 1).copy()), torch.from_numpy(target.copy())
+
+    def _generated(self, rng: np.random.Generator) -> Picture:
+        # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
+        if len(self._pool) < _POOL or rng.random() < _RENEWED:
+            rgb, labels = procedural_sample(rng, self.size + self.size // 2)
+            self._pool.append(Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels)))
+            del self._pool[:-_POOL]
+        return _pick(self._pool, rng)
+
+    def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Cut one object out at a random scale and place."""
+        label = int(rng.choice(list(picture.boxes)))
+        box = picture.boxes[label]
+        longest = max(box[1] - box[0], box[3] - box[2])
+        if rng.random() < self.recipe.close_share:
+            ratio = rng.uniform(0.5, 0.9)
+        else:
+            ratio = np.exp(rng.uniform(np.log(0.06), np.log(0.6)))
+        stretch = np.exp(rng.uniform(-0.15, 0.15))
+        rows = _span(box[0], box[1], longest / ratio * stretch, picture.labels.shape[0], rng)
+        columns = _span(box[2], box[3], longest / ratio / stretch, picture.labels.shape[1], rng)
+        window = (*rows, *columns)
+        labels = _nearest(picture.labels, window, (self.size, self.size))
+        target = np.where(labels == -1, -1, labels == label).astype(np.int8)
+        return _resized(picture.rgb, window, (self.size, self.size), antialias=rng.random() < 0.3), target
+
+
+def _pick(pictures: list[Picture], rng: np.random.Generator) -> Picture:
+    return pictures[rng.integers(len(pictures))]
+
+
+def _span(start: int, stop: int, side: float, limit: int, rng: np.random.Generator) -> tuple[int, int]:
+    """Return a (start, stop) of about ``side`` within 0..limit that holds start..stop at a random place."""
+    length = int(np.clip(round(side), min(max(stop - start, 8), limit), limit))
+    low = max(stop - length, 0)
+    high = min(start, limit - length)
+    first = int(rng.integers(low, high + 1)) if high > low else int(np.clip(low, 0, limit - length))
+    return first, first + length
+
+
+def _resized(rgb: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...], *, antialias: bool) -> np.ndarray:
+    """Cut and resize: uint8 to (rows, columns, 3) float32 in [0, 1]. Without ``antialias`` as the predictor does it."""
+    cut = torch.from_numpy(rgb[window[0] : window[1], window[2] : window[3]]).permute(2, 0, 1)[None].float() / 255
+    resized = functional.interpolate(
+        cut, size=list(size), mode="bilinear", align_corners=not antialias, antialias=antialias
+    )
+    return resized[0].permute(1, 2, 0).clamp(0, 1).numpy()
+
+
+def _nearest(labels: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...]) -> np.ndarray:
+    rows = window[0] + ((np.arange(size[0]) + 0.5) * (window[1] - window[0]) / size[0]).astype(int)
+    columns = window[2] + ((np.arange(size[1]) + 0.5) * (window[3] - window[2]) / size[1]).astype(int)
+    return labels[np.ix_(rows, columns)]

@@ -1,0 +1,298 @@
+"""The training loop: one step draws clicks, answers them a few times over, and learns from every answer."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import time
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+
+from napari_iseg.errors import IsegError
+from napari_iseg.models.checkpoints import save_checkpoint
+from napari_iseg.models.simpleclick import SimpleClick
+from napari_iseg.training.data import Crops
+from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
+from napari_iseg.training.losses import iterative_click_loss
+from napari_iseg.training.points import add_correcting_clicks, empty_points, sample_first_points
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from napari_iseg.training.data import Picture
+    from napari_iseg.training.recipe import Recipe, Stage
+
+__all__ = ["Progress", "Trainer", "build_network", "icl_answers"]
+
+log = logging.getLogger(__name__)
+
+_SAVE_EVERY = 120.0
+_CLIP = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a run is, for whoever shows it.
+
+    Parameters
+    ----------
+    step
+        Steps done.
+    fraction
+        Of the run that has passed, by time.
+    loss
+        Running mean.
+    size
+        Present crop size in pixels.
+    samples_per_second
+        Over the whole run.
+    """
+
+    step: int
+    fraction: float
+    loss: float
+    size: int
+    samples_per_second: float
+
+
+def build_network(recipe: Recipe) -> SimpleClick:
+    """Return the recipe's network at its random starting point; the caller has seeded torch."""
+    network = SimpleClick(recipe.network)
+    if recipe.mimetic:
+        backbone = network.backbone
+        with torch.no_grad():
+            backbone.pos_embed.copy_(0.3 * sinusoidal_positions(backbone.grid, recipe.network.embed_dim)[None])
+        for block in backbone.blocks:
+            mimetic_attention_(block.attn.qkv, block.attn.proj, recipe.network.heads)
+    return network
+
+
+def icl_answers(
+    network: Callable[[Tensor, Tensor], Tensor], rgb: Tensor, target: Tensor, recipe: Recipe, rng: np.random.Generator
+) -> list[Tensor]:
+    """Answer a batch one to ``icl_terms`` times, adding one correcting click between answers (CFR-ICL, section 3.2).
+
+    Parameters
+    ----------
+    network
+        Takes (B, 4, H, W) images and (B, 2n, 3) points.
+    rgb
+        (B, 3, H, W) in [0, 1].
+    target
+        (B, H, W): 1, 0, or -1 for ignored.
+
+    Returns
+    -------
+    list
+        Logits (B, 1, H, W) of each answer. The previous mask enters detached, so gradients flow through each pass alone.
+    """
+    truths = target.cpu().numpy()
+    previous = torch.zeros_like(rgb[:, :1])
+    if rng.random() < recipe.random_first_clicks:
+        points = np.stack([sample_first_points(truth, recipe.click_slots, rng) for truth in truths])
+    else:
+        points = empty_points(len(truths), recipe.click_slots)
+        add_correcting_clicks(points, np.zeros(truths.shape, np.float32), truths, rng)
+    answers = []
+    for term in range(int(rng.integers(1, recipe.icl_terms + 1))):
+        if term:
+            add_correcting_clicks(points, previous[:, 0].float().cpu().numpy(), truths, rng)
+        logits = network(torch.cat([rgb, previous], dim=1), torch.from_numpy(points).to(rgb.device))
+        previous = logits.detach().sigmoid()
+        answers.append(logits)
+    return answers
+
+
+class Trainer:
+    """One run of a recipe; it can stop at any moment and go on from its last checkpoint.
+
+    Parameters
+    ----------
+    recipe
+        What to do.
+    pictures
+        What :func:`napari_iseg.training.data.load_pictures` returned.
+    output
+        Folder for ``checkpoint.pt``, ``log.jsonl`` and ``<name>.safetensors``.
+    device
+        ``"cpu"``, ``"cuda"`` or ``"mps"``.
+    seconds
+        Length of the run; None for the recipe's.
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        pictures: dict[str, list[Picture]],
+        output: Path,
+        *,
+        device: str = "cpu",
+        seconds: float | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.pictures = pictures
+        self.output = output
+        self.seconds = recipe.seconds if seconds is None else seconds
+        self.step = 0
+        self.samples = 0
+        self.elapsed = 0.0
+        self.mean_loss = 0.0
+        torch.manual_seed(recipe.seed)
+        self._rng = np.random.default_rng(recipe.seed)
+        self._fabric = Fabric(accelerator=device, devices=1, precision="bf16-mixed" if device == "cuda" else "32-true")
+        network = build_network(recipe)
+        optimizer = torch.optim.AdamW(_decay_groups(network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
+        self._network, self._optimizer = self._fabric.setup(network, optimizer)
+        self._average = AveragedModel(self._network.module, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
+        output.mkdir(parents=True, exist_ok=True)
+
+    @property
+    def checkpoint(self) -> Path:
+        """The file from which a run goes on."""
+        return self.output / "checkpoint.pt"
+
+    @property
+    def weights(self) -> Path:
+        """The file that a finished run leaves."""
+        return self.output / f"{self.recipe.name}.safetensors"
+
+    def resume(self) -> None:
+        """Go on from the last checkpoint.
+
+        Raises
+        ------
+        IsegError
+            If there is none, or it is of another recipe.
+        """
+        if not self.checkpoint.is_file():
+            raise IsegError(f"There is no checkpoint in {self.output} to resume from; leave --resume out to start anew.")
+        state = torch.load(self.checkpoint, map_location=self._fabric.device, weights_only=True)
+        if state["recipe"] != self.recipe.name:
+            raise IsegError(f"The checkpoint in {self.output} is of the recipe {state['recipe']!r}; choose another --output.")
+        self._network.module.load_state_dict(state["network"])
+        self._average.load_state_dict(state["average"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
+        self.mean_loss = state["mean_loss"]
+        # The stream of samples starts afresh: another seed, so that nothing is seen twice in the same order.
+        self._rng = np.random.default_rng([self.recipe.seed, self.step])
+
+    def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Path:
+        """Train until the time is up, then write the weights.
+
+        Returns
+        -------
+        Path
+            Of the safetensors file, the running average of the weights in float16.
+        """
+        starts = [0.0, *(stage.until for stage in self.recipe.stages)]
+        for (start, stop), stage in zip(pairwise(starts), self.recipe.stages, strict=True):
+            if start <= self._fraction < stop:
+                self._run_stage(stage, report)
+        self.save()
+        return self.weights
+
+    def save(self) -> None:
+        """Write the checkpoint and the present weights."""
+        state: dict[str, Any] = {
+            "recipe": self.recipe.name,
+            "network": self._network.module.state_dict(),
+            "average": self._average.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "step": self.step,
+            "samples": self.samples,
+            "elapsed": self.elapsed,
+            "mean_loss": self.mean_loss,
+        }
+        partial = self.checkpoint.with_suffix(".part")
+        torch.save(state, partial)
+        partial.replace(self.checkpoint)
+        metadata = {
+            "recipe": self.recipe.name,
+            "method": self.recipe.method,
+            "steps": str(self.step),
+            "samples": str(self.samples),
+            "seconds": f"{self.elapsed:.0f}",
+            "data": ", ".join(sorted(self.pictures)),
+        }
+        network = self._average.module
+        save_checkpoint(self.weights, network, config_json=network.config.to_json(), metadata=metadata)
+
+    @property
+    def _fraction(self) -> float:
+        return min(self.elapsed / self.seconds, 1.0)
+
+    def _run_stage(self, stage: Stage, report: Callable[[Progress], None]) -> None:
+        batches = self._batches(stage)
+        saved = clock = time.monotonic()
+        while self._fraction < stage.until:
+            loss = self._step(next(batches))
+            now = time.monotonic()
+            self.elapsed += now - clock
+            clock = now
+            self.step += 1
+            self.samples += stage.batch
+            self.mean_loss += (loss - self.mean_loss) * max(0.02, 1 / self.step)
+            progress = Progress(self.step, self._fraction, self.mean_loss, stage.size, self.samples / self.elapsed)
+            report(progress)
+            if self.step % 20 == 0:
+                self._log(progress)
+            if now - saved > _SAVE_EVERY:
+                self.save()
+                saved = now
+
+    def _batches(self, stage: Stage) -> Iterator[tuple[Tensor, Tensor]]:
+        crops = Crops(self.pictures, self.recipe.data, size=stage.size, seed=self.recipe.seed + self.step)
+        # On a CPU the network keeps every core busy; a worker would only take one away.
+        workers = 0 if self._fabric.device.type == "cpu" else max((os.cpu_count() or 2) - 2, 1)
+        loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(crops, batch_size=stage.batch, num_workers=workers)
+        return iter(self._fabric.setup_dataloaders(loader))
+
+    def _step(self, batch: tuple[Tensor, Tensor]) -> float:
+        rgb, target = batch
+        for group in self._optimizer.param_groups:
+            group["lr"] = self._learning_rate()
+        answers = icl_answers(self._network, rgb, target, self.recipe, self._rng)
+        loss = iterative_click_loss(answers, target[:, None], alpha=self.recipe.focal_alpha)
+        self._optimizer.zero_grad()
+        self._fabric.backward(loss)
+        self._fabric.clip_gradients(self._network, self._optimizer, max_norm=_CLIP)
+        self._optimizer.step()
+        self._average.update_parameters(self._network.module)
+        # Weights 1, 2, 3 sum to more for more terms; divided, losses of steps compare.
+        return float(loss.detach()) / sum(range(1, len(answers) + 1))
+
+    def _learning_rate(self) -> float:
+        warm = min(self._fraction / self.recipe.warmup, 1.0) if self.recipe.warmup else 1.0
+        cosine = 0.5 * (1 + np.cos(np.pi * self._fraction))
+        return float(self.recipe.learning_rate * max(warm, 1e-3) * (0.01 + 0.99 * cosine))
+
+    def _log(self, progress: Progress) -> None:
+        entry = {
+            "step": progress.step,
+            "seconds": round(self.elapsed, 1),
+            "loss": round(progress.loss, 5),
+            "size": progress.size,
+            "samples_per_second": round(progress.samples_per_second, 2),
+            "learning_rate": self._learning_rate(),
+        }
+        with (self.output / "log.jsonl").open("a") as file:
+            file.write(json.dumps(entry) + "\n")
+
+
+def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
+    """Decay matrices and kernels only; biases, norms and positions are left alone."""
+    decayed, free = [], []
+    for name, parameter in network.named_parameters():
+        (decayed if parameter.ndim > 1 and "pos_embed" not in name else free).append(parameter)
+    return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]

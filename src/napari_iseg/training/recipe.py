@@ -1,0 +1,146 @@
+"""Recipes: everything that decides what a training run does, as one small typed file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from napari_iseg.errors import IsegError, UnknownNameError
+from napari_iseg.models.simpleclick import SimpleClickConfig
+
+__all__ = ["DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
+
+_FOLDER = Path(__file__).parent / "recipes"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """A part of the run at one input size.
+
+    Parameters
+    ----------
+    until
+        Fraction of the run at which this stage ends, in (0, 1].
+    size
+        Rows and columns of the crops.
+    batch
+        Samples a step.
+    """
+
+    until: float
+    size: int
+    batch: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataRecipe:
+    """What images are drawn, and how they are cut.
+
+    Parameters
+    ----------
+    weights
+        Folder name to how often it is drawn; a folder not named gets 1. ``procedural`` weighs the generated images.
+    max_side
+        Larger images are reduced on loading so that their longer side has this many pixels.
+    min_pixels
+        Smaller objects are not drawn.
+    close_share
+        Share of crops close around the object, as zoom-in makes them; the rest are wider, log-uniform.
+    """
+
+    weights: dict[str, float] = field(default_factory=dict)
+    max_side: int = 400
+    min_pixels: int = 40
+    close_share: float = 0.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """One training run.
+
+    Parameters
+    ----------
+    name, method
+        Of the checkpoint and of the method it is for.
+    network
+        The network's sizes.
+    stages
+        One after the other, by the fraction of the run that has passed.
+    seconds
+        Length of the run in wall time; ``--max-seconds`` overrides it.
+    seed
+        Of everything random.
+    learning_rate, betas, weight_decay, warmup
+        AdamW with a linear warm-up (fraction of the run) and a cosine decay to 1 % over the run.
+    icl_terms
+        Most answers that the iterative click loss sums (CFR-ICL, 3.2); their number is drawn for each step.
+    click_slots
+        Most clicks of each sign at the start.
+    random_first_clicks
+        Share of steps that start from random clicks; the rest start from the one best click.
+    focal_alpha
+        Of the normalised focal loss.
+    ema
+        Decay per step of the averaged weights that are saved.
+    mimetic
+        Start attention as Trockman and Kolter (2023) do, for runs too short to learn locality.
+    """
+
+    name: str
+    method: str
+    network: SimpleClickConfig
+    stages: tuple[Stage, ...]
+    data: DataRecipe
+    seconds: float
+    seed: int = 0
+    learning_rate: float = 1e-3
+    betas: tuple[float, float] = (0.9, 0.99)
+    weight_decay: float = 0.02
+    warmup: float = 0.02
+    icl_terms: int = 3
+    click_slots: int = 24
+    random_first_clicks: float = 0.5
+    focal_alpha: float = 0.5
+    ema: float = 0.998
+    mimetic: bool = False
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that come with the package."""
+    return sorted(path.stem for path in _FOLDER.glob("*.toml"))
+
+
+def read_recipe(name_or_file: str) -> Recipe:
+    """Read a recipe.
+
+    Parameters
+    ----------
+    name_or_file
+        A name of :func:`recipe_names`, or the path of a ``.toml`` file of the same form.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is none of that name.
+    IsegError
+        If the file does not say what a recipe must.
+    """
+    path = Path(name_or_file) if name_or_file.endswith(".toml") else _FOLDER / f"{name_or_file}.toml"
+    if not path.is_file():
+        raise UnknownNameError("recipe", name_or_file, recipe_names())
+    try:
+        return _from_table(tomllib.loads(path.read_text()))
+    except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
+        raise IsegError(f"The recipe {path.name} cannot be read: {error}; compare it with those of the package.") from error
+
+
+def _from_table(table: dict[str, Any]) -> Recipe:
+    network = {key: tuple(value) if isinstance(value, list) else value for key, value in table.pop("network").items()}
+    return Recipe(
+        network=SimpleClickConfig(**network),
+        stages=tuple(Stage(**stage) for stage in table.pop("stages")),
+        data=DataRecipe(**table.pop("data")),
+        **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()},
+    )
