@@ -1,0 +1,92 @@
+"""MetaImage and NRRD through SimpleITK: (x, y, z) in the file, (z, y, x) as an array, spacing and direction kept."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_iseg.errors import ExportError
+from napari_iseg.io.files import damaged
+from napari_iseg.io.geometry import grid_from_spacing, itk_to_ras, ras_to_itk
+from napari_iseg.io.loaded import ItkGrid, LoadedImage
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["read_itk", "write_itk"]
+
+
+def read_itk(file: Path) -> LoadedImage:
+    """Read what SimpleITK reads; several values per voxel become colours (3 or 4 bytes) or a first axis.
+
+    Raises
+    ------
+    ImageError
+        If SimpleITK cannot read it.
+    """
+    import SimpleITK
+
+    try:
+        image: Any = SimpleITK.ReadImage(str(file))
+    except RuntimeError as error:
+        raise damaged(file, "a MetaImage or NRRD image") from error
+    grid = ItkGrid(
+        spacing=tuple(image.GetSpacing()),
+        origin=tuple(image.GetOrigin()),
+        direction=tuple(image.GetDirection()),
+        components=image.GetNumberOfComponentsPerPixel(),
+    )
+    data = SimpleITK.GetArrayFromImage(image)
+    spacing = grid.spacing[::-1]
+    rgb = grid.components in (3, 4) and data.dtype == np.uint8
+    if grid.components > 1 and not rgb:
+        data, spacing = np.moveaxis(data, -1, 0), (1.0, *spacing)
+    return LoadedImage(data, file, "simpleitk", rgb, spacing, "mm", itk_to_ras(grid), grid)
+
+
+def write_itk(file: Path, labels: NDArray[Any], like: LoadedImage | None, spacing: tuple[float, ...]) -> None:
+    """Write labels, slowest axis first, with the place in the world that ``like`` has.
+
+    Parameters
+    ----------
+    file
+        Where to.
+    labels
+        Labels in their final unsigned type, 2-D to 4-D.
+    like
+        The image whose grid they get, or None.
+    spacing
+        Per axis of ``labels``, used where ``like`` has no world.
+
+    Raises
+    ------
+    ExportError
+        If the format cannot hold the grid or cannot be written.
+    """
+    import SimpleITK
+
+    vector = like is not None and isinstance(like.header, ItkGrid) and labels.ndim > len(like.header.spacing)
+    try:
+        array = np.ascontiguousarray(np.moveaxis(labels, 0, -1) if vector else labels)
+        image: Any = SimpleITK.GetImageFromArray(array, isVector=vector)
+        grid = _grid(like, spacing, image.GetDimension())
+        image.SetSpacing(grid.spacing)
+        image.SetOrigin(grid.origin)
+        image.SetDirection(grid.direction)
+        SimpleITK.WriteImage(image, str(file), useCompression=True)
+    except (RuntimeError, NotImplementedError) as error:
+        raise ExportError(
+            f"Labels of the shape {labels.shape} cannot be written as {file.suffix} with this grid; "
+            "export them as TIFF or NIfTI."
+        ) from error
+
+
+def _grid(like: LoadedImage | None, spacing: tuple[float, ...], ndim: int) -> ItkGrid:
+    if like is not None and isinstance(like.header, ItkGrid) and len(like.header.spacing) == ndim:
+        return like.header
+    if like is not None and like.affine is not None:
+        return ras_to_itk(like.affine, ndim, spacing[0] if ndim > 3 else 1.0)
+    return grid_from_spacing(spacing[-ndim:])

@@ -1,0 +1,151 @@
+"""Write labels and probabilities on the grid of the image that they belong to."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_iseg.errors import ExportError
+from napari_iseg.io.files import ending, replacing
+from napari_iseg.io.itk_files import write_itk
+from napari_iseg.io.nifti_files import write_nifti
+from napari_iseg.io.raster_files import write_png
+from napari_iseg.io.tiff_files import write_tiff
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_iseg.io.loaded import LoadedImage
+
+__all__ = ["LABEL_ENDINGS", "write_labels", "write_probability"]
+
+_WRITERS = {
+    **dict.fromkeys((".tif", ".tiff"), write_tiff),
+    **dict.fromkeys((".nii", ".nii.gz"), write_nifti),
+    **dict.fromkeys((".mha", ".nrrd"), write_itk),
+}
+
+LABEL_ENDINGS = (*_WRITERS, ".png")
+"""The endings, in lower case, of the files that :func:`write_labels` writes."""
+
+
+def write_labels(
+    path: str | Path,
+    labels: NDArray[Any],
+    like: LoadedImage | None = None,
+    spacing: Sequence[float] | None = None,
+) -> Path:
+    """Write labels in the smallest unsigned type that holds them; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        The ending chooses the format: ``.tif``, ``.tiff``, ``.nii``, ``.nii.gz``, ``.mha``, ``.nrrd``, or ``.png``
+        for a single plane with ids up to 65535.
+    labels
+        (H, W) or n-D labels, integers from 0 or bool, slowest axis first, without a colour axis.
+    like
+        The image that they were drawn on. The file gets its grid: spacing, and where the format has them orientation
+        and place. Of an image with time or channels in front, labels of the last axes alone may be written too.
+    spacing
+        Size of a pixel per axis of ``labels``, in place of that of ``like`` where the format takes it from there;
+        the world of a NIfTI or ITK image stays its own. None takes that of ``like``, else 1.
+
+    Returns
+    -------
+    pathlib.Path
+        Where they were written.
+
+    Raises
+    ------
+    ExportError
+        If the ending is unknown, the values are no labels, the shape is not that of ``like``, the format cannot
+        hold them, or the file cannot be written.
+    """
+    file = Path(path)
+    kind = ending(file)
+    if kind not in LABEL_ENDINGS:
+        raise ExportError(_unknown_ending(file, kind))
+    array = _smallest(np.asarray(labels))
+    if like is not None:
+        _check_grid(array, like)
+    sizes = _spacing(array, like, spacing)
+    if kind == ".png":
+        _check_png(array)
+        with replacing(file) as temporary:
+            write_png(temporary, array)
+        return file
+    with replacing(file) as temporary:
+        _WRITERS[kind](temporary, array, like, sizes)
+    return file
+
+
+def write_probability(path: str | Path, probability: NDArray[np.floating[Any]]) -> Path:
+    """Write probabilities as a NumPy ``.npy`` file of float32; the file appears whole or not at all.
+
+    Raises
+    ------
+    ExportError
+        If the ending is not ``.npy`` or the file cannot be written.
+    """
+    file = Path(path)
+    if ending(file) != ".npy":
+        raise ExportError(f"Probabilities are written as NumPy arrays; give {file.name} the ending .npy.")
+    with replacing(file) as temporary:
+        np.save(temporary, np.asarray(probability, dtype=np.float32), allow_pickle=False)
+    return file
+
+
+def _smallest(labels: NDArray[Any]) -> NDArray[Any]:
+    if labels.dtype.kind not in "bui":
+        raise ExportError(
+            f"Labels must be whole numbers; an array of the type {labels.dtype} was given, so convert it."
+        )
+    if labels.ndim < 2 or labels.size == 0:
+        raise ExportError(
+            f"Labels need at least two axes and one pixel; an array of the shape {labels.shape} was given."
+        )
+    lowest, highest = int(labels.min()), int(labels.max())
+    if lowest < 0 or highest >= 2**32:
+        raise ExportError(
+            f"Label ids must lie in 0 to {2**32 - 1}; these go from {lowest} to {highest}, so renumber them."
+        )
+    return labels.astype(np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.uint32)
+
+
+def _check_grid(labels: NDArray[Any], like: LoadedImage) -> None:
+    grid = like.grid_shape
+    flat_world = like.affine is not None and 2 < labels.ndim < len(grid)
+    if labels.shape != grid and not (flat_world and labels.shape == grid[-labels.ndim :]):
+        raise ExportError(
+            f"The labels have the shape {labels.shape} but {like.source.name} has {grid}; "
+            "export the labels of that image."
+        )
+
+
+def _check_png(labels: NDArray[Any]) -> None:
+    if labels.ndim != 2:
+        raise ExportError(f"A PNG holds one plane, not labels of the shape {labels.shape}; export them as TIFF (.tif).")
+    if labels.dtype == np.uint32:
+        raise ExportError(f"A PNG holds ids up to 65535, not {labels.max()}; export them as TIFF (.tif).")
+
+
+def _spacing(labels: NDArray[Any], like: LoadedImage | None, spacing: Sequence[float] | None) -> tuple[float, ...]:
+    given = (
+        spacing if spacing is not None else like.spacing[-labels.ndim :] if like is not None else (1.0,) * labels.ndim
+    )
+    sizes = tuple(float(size) for size in given)
+    if len(sizes) != labels.ndim or not all(np.isfinite(size) and size > 0 for size in sizes):
+        raise ExportError(f"The spacing must be {labels.ndim} numbers above 0, one per axis; {sizes} was given.")
+    return sizes
+
+
+def _unknown_ending(file: Path, kind: str) -> str:
+    close = get_close_matches(kind, LABEL_ENDINGS, n=1, cutoff=0.6)
+    advice = f"did you mean {close[0]}?" if close else f"choose one of {', '.join(LABEL_ENDINGS)}."
+    return f"Labels cannot be written as {file.name}; {advice}"
