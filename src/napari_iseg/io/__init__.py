@@ -3,13 +3,21 @@
 from napari_iseg.io.images import IMAGE_ENDINGS, read_image
 from napari_iseg.io.labels import LABEL_ENDINGS, write_labels, write_probability
 from napari_iseg.io.loaded import ItkGrid, LoadedImage
+from napari_iseg.io.prompts_file import read_prompts, write_prompts
+from napari_iseg.io.session_file import SavedObject, SavedSession, read_session, write_session
 
 __all__ = [
     "IMAGE_ENDINGS",
     "LABEL_ENDINGS",
     "ItkGrid",
     "LoadedImage",
+    "SavedObject",
+    "SavedSession",
     "read_image",
+    "read_prompts",
+    "read_session",
     "write_labels",
     "write_probability",
+    "write_prompts",
+    "write_session",
 ]

@@ -1,0 +1,146 @@
+"""Prompts as plain JSON values and back; every number comes back exactly."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import math
+import zlib
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_iseg.errors import PromptError
+from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from napari_iseg.interactions import Prompt
+
+__all__ = ["prompt_from_values", "prompt_to_values"]
+
+_DTYPES = {"bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64", "float16", "float32", "float64"}
+
+
+def prompt_to_values(prompt: Prompt) -> tuple[str, dict[str, Any]]:
+    """Return a prompt's kind (``"click"``, ``"box"``, ``"scribble"`` or ``"mask"``) and its fields for JSON."""
+    match prompt:
+        case Click(row=row, column=column, positive=positive):
+            return "click", {"row": float(row), "column": float(column), "positive": bool(positive)}
+        case Box(start=start, stop=stop):
+            return "box", {"start": [float(v) for v in start], "stop": [float(v) for v in stop]}
+        case Scribble(points=points, width=width, positive=positive):
+            stroke = [[float(row), float(column)] for row, column in points]
+            return "scribble", {"points": stroke, "width": float(width), "positive": bool(positive)}
+        case MaskPrompt(mask=mask):
+            return "mask", _packed(mask)
+
+
+def prompt_from_values(kind: str, values: Any, entry: str) -> Prompt:
+    """Make a prompt of what JSON gave.
+
+    Parameters
+    ----------
+    kind
+        ``"click"``, ``"box"``, ``"scribble"`` or ``"mask"``.
+    values
+        Its fields.
+    entry
+        Where in the file they stand, for the sentence.
+
+    Raises
+    ------
+    PromptError
+        If a field is missing, unknown or not of its type; the sentence names the entry.
+    """
+    required, optional, make = _KINDS[kind]
+    if not isinstance(values, dict):
+        raise PromptError(f"{entry} must be an object with {', '.join(required)}; {values!r:.60} was given.")
+    for name in values:
+        if name not in (*required, *optional):
+            raise PromptError(
+                f"{entry} has an unknown field {name!r}; it may have {', '.join((*required, *optional))}."
+            )
+    for name in required:
+        if name not in values:
+            raise PromptError(f"{entry} lacks the field {name!r}.")
+    try:
+        return make(values)
+    except PromptError as error:
+        raise PromptError(f"{entry}: {error}") from error
+    except (TypeError, ValueError, OverflowError, binascii.Error, zlib.error) as error:
+        raise PromptError(f"{entry} does not hold what a {kind} needs: {error}.") from error
+
+
+def _click(values: dict[str, Any]) -> Click:
+    return Click(_number(values["row"]), _number(values["column"]), _truth(values.get("positive", True)))
+
+
+def _box(values: dict[str, Any]) -> Box:
+    return Box(_pair(values["start"]), _pair(values["stop"]))
+
+
+def _scribble(values: dict[str, Any]) -> Scribble:
+    if not isinstance(values["points"], list):
+        raise TypeError("points must be a list of [row, column] pairs")
+    points = tuple(_pair(point) for point in values["points"])
+    return Scribble(points, _number(values.get("width", 3.0)), _truth(values.get("positive", True)))
+
+
+def _mask(values: dict[str, Any]) -> MaskPrompt:
+    rows, columns = _pair(values["shape"])
+    name = values["dtype"]
+    if name not in _DTYPES or rows < 0 or columns < 0 or not (rows.is_integer() and columns.is_integer()):
+        raise ValueError(f"a mask of the type {name!r} and the shape {values['shape']!r} is unknown")
+    count = int(rows) * int(columns)
+    size = math.ceil(count / 8) if name == "bool" else count * np.dtype(name).itemsize
+    # One byte more than there should be is asked for, so that a wrong file is noticed and never unpacked in full.
+    packed = base64.b64decode(values["data"], validate=True)
+    raw = zlib.decompressobj().decompress(packed, size + 1)
+    if len(raw) != size:
+        raise ValueError("the data do not have the size that the shape says")
+    if name == "bool":
+        bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=count)
+        return MaskPrompt(bits.astype(bool).reshape(int(rows), int(columns)))
+    return MaskPrompt(
+        np.frombuffer(raw, np.dtype(name).newbyteorder("<")).astype(name).reshape(int(rows), int(columns))
+    )
+
+
+def _packed(mask: NDArray[Any]) -> dict[str, Any]:
+    if mask.dtype.name not in _DTYPES:
+        raise PromptError(f"A mask of the type {mask.dtype} cannot be saved; use bool or float32.")
+    little = mask.astype(mask.dtype.newbyteorder("<"))
+    raw = np.packbits(mask).tobytes() if mask.dtype == np.bool_ else little.tobytes()
+    data = base64.b64encode(zlib.compress(raw, 9)).decode("ascii")
+    return {"shape": list(mask.shape), "dtype": mask.dtype.name, "data": data}
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{value!r:.40} is not a number")
+    return float(value)
+
+
+def _truth(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError(f"positive must be true or false, not {value!r:.40}")
+    return value
+
+
+def _pair(value: Any) -> tuple[float, float]:
+    if not isinstance(value, list) or len(value) != 2:
+        raise TypeError(f"{value!r:.40} is not a [row, column] pair")
+    return _number(value[0]), _number(value[1])
+
+
+_Kind = tuple[tuple[str, ...], tuple[str, ...], "Callable[[dict[str, Any]], Prompt]"]
+_KINDS: dict[str, _Kind] = {
+    "click": (("row", "column"), ("positive",), _click),
+    "box": (("start", "stop"), (), _box),
+    "scribble": (("points",), ("width", "positive"), _scribble),
+    "mask": (("shape", "dtype", "data"), (), _mask),
+}

@@ -1,0 +1,206 @@
+"""Session files: which object was made how, so that every one can be opened again, changed and made anew."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_iseg.errors import ExportError, ImageError, IsegError
+from napari_iseg.io.json_file import read_json_object, write_json_object
+from napari_iseg.io.prompt_values import prompt_from_values, prompt_to_values
+from napari_iseg.planes import PlaneAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_iseg.interactions import Prompt
+
+__all__ = ["SESSION_VERSION", "SavedObject", "SavedSession", "read_session", "write_session"]
+
+SESSION_VERSION = 1
+_FORMAT = "napari-iseg session"
+_MISSING = object()
+
+
+@dataclass(frozen=True, slots=True)
+class SavedObject:
+    """One object and how it was made.
+
+    Parameters
+    ----------
+    label
+        Its id in the label array, from 1.
+    plane
+        The plane that it lies on.
+    method
+        Name of the method.
+    weights
+        Name or path of its weights, None for a method without.
+    options
+        The method's options: plain values.
+    threshold
+        Probability from which a pixel belongs to the object.
+    prompts
+        What the user said, in order.
+    class_name
+        What kind of thing it is, or None.
+    """
+
+    label: int
+    plane: PlaneAddress
+    method: str
+    weights: str | None = None
+    options: Mapping[str, bool | int | float | str | None] = field(default_factory=dict)
+    threshold: float = 0.5
+    prompts: tuple[Prompt, ...] = ()
+    class_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSession:
+    """The objects of one image.
+
+    Parameters
+    ----------
+    source
+        Path of the image, None where it did not come from a file.
+    shape
+        Shape of the image's grid, colours not counted.
+    spacing
+        Size of a pixel per axis of ``shape``.
+    objects
+        In the order in which they were accepted.
+    version
+        Version of the file format.
+    """
+
+    source: str | None
+    shape: tuple[int, ...]
+    spacing: tuple[float, ...]
+    objects: tuple[SavedObject, ...] = ()
+    version: int = SESSION_VERSION
+
+
+def write_session(path: str | Path, saved: SavedSession) -> Path:
+    """Write a session as plain JSON; the file appears whole or not at all.
+
+    Raises
+    ------
+    ExportError
+        If an option is not a plain value or the file cannot be written.
+    """
+    values = {
+        "format": _FORMAT,
+        "version": SESSION_VERSION,
+        "image": {
+            "source": saved.source,
+            "shape": [int(size) for size in saved.shape],
+            "spacing": [float(size) for size in saved.spacing],
+        },
+        "objects": [_object_values(item) for item in saved.objects],
+    }
+    try:
+        write_json_object(path, values)
+    except TypeError as error:
+        raise ExportError(f"The session cannot be written: an option is not a plain value ({error}).") from error
+    return Path(path)
+
+
+def read_session(path: str | Path) -> SavedSession:
+    """Read a session file.
+
+    Raises
+    ------
+    ImageError
+        If the file is missing, is no session, or comes from a newer version of this package.
+    PromptError
+        If a prompt in it does not say what it should.
+    """
+    values = read_json_object(path, ImageError)
+    if values.get("format") != _FORMAT:
+        raise ImageError(f"{path} is not a session of napari-iseg; choose a file that its Export wrote.")
+    if values.get("version") != SESSION_VERSION:
+        raise ImageError(
+            f"{path} has the session version {values.get('version')!r}, but this napari-iseg reads version "
+            f"{SESSION_VERSION}; update napari-iseg."
+        )
+    try:
+        return _session(values, str(path))
+    except IsegError:
+        raise
+    except (TypeError, ValueError) as error:
+        raise ImageError(f"{path} is a damaged session: {error}; take an earlier copy of it.") from error
+
+
+def _session(values: dict[str, Any], name: str) -> SavedSession:
+    image = _of(values, "image", dict)
+    objects = _of(values, "objects", list)
+    return SavedSession(
+        source=_of(image, "source", str | None),
+        shape=tuple(_all_of(_of(image, "shape", list), int, "shape")),
+        spacing=tuple(float(size) for size in _all_of(_of(image, "spacing", list), int | float, "spacing")),
+        objects=tuple(_object(item, f"{name}: objects[{number}]") for number, item in enumerate(objects)),
+    )
+
+
+def _object_values(item: SavedObject) -> dict[str, Any]:
+    prompts = []
+    for prompt in item.prompts:
+        kind, values = prompt_to_values(prompt)
+        prompts.append({"kind": kind, **values})
+    plane = item.plane
+    return {
+        "label": int(item.label),
+        "class": item.class_name,
+        "plane": {"rows": plane.rows, "columns": plane.columns, "index": list(plane.index), "rgb": plane.rgb},
+        "method": item.method,
+        "weights": item.weights,
+        "options": dict(item.options),
+        "threshold": float(item.threshold),
+        "prompts": prompts,
+    }
+
+
+def _object(values: Any, entry: str) -> SavedObject:
+    if not isinstance(values, dict):
+        raise TypeError(f"{entry} is not an object")
+    plane = _of(values, "plane", dict)
+    prompts = _of(values, "prompts", list)
+    return SavedObject(
+        label=_of(values, "label", int),
+        plane=PlaneAddress(
+            _of(plane, "rows", int),
+            _of(plane, "columns", int),
+            tuple(_all_of(_of(plane, "index", list), int, "index")),
+            _of(plane, "rgb", bool),
+        ),
+        method=_of(values, "method", str),
+        weights=_of(values, "weights", str | None),
+        options=_of(values, "options", dict),
+        threshold=float(_of(values, "threshold", int | float)),
+        prompts=tuple(_prompt(prompt, f"{entry}.prompts[{number}]") for number, prompt in enumerate(prompts)),
+        class_name=_of(values, "class", str | None),
+    )
+
+
+def _prompt(values: Any, entry: str) -> Prompt:
+    fields = dict(values) if isinstance(values, dict) else {}
+    kind = fields.pop("kind", None)
+    if kind not in ("click", "box", "scribble", "mask"):
+        raise TypeError(f"{entry} is of the unknown kind {kind!r}")
+    return prompt_from_values(kind, fields, entry)
+
+
+def _of(values: dict[str, Any], name: str, kind: Any) -> Any:
+    value = values.get(name, _MISSING)
+    # True is an int to Python, and never a number that a session holds.
+    if value is _MISSING or not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise TypeError(f"{name!r} is missing or not what it should be")
+    return value
+
+
+def _all_of(values: list[Any], kind: Any, name: str) -> list[Any]:
+    if not all(isinstance(value, kind) and not isinstance(value, bool) for value in values):
+        raise TypeError(f"{name!r} holds something that is not a number")
+    return values
