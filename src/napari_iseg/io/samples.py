@@ -7,21 +7,24 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.interactions import Click
+from napari_iseg.io.images import read_image
 from napari_iseg.zoo.bundled import bundled_folder
 
 if TYPE_CHECKING:
     import numpy as np
 
+    from napari_iseg.io.loaded import LoadedImage
+
 __all__ = ["Sample", "find_sample", "open_cell", "open_gland", "open_head", "sample_names"]
 
-LayerData = tuple["np.ndarray", dict[str, Any], str]
+LayerData = tuple[Any, dict[str, Any], str]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +59,14 @@ class Sample:
     clicks: tuple[Click, ...]
     outline: tuple[tuple[float, float], ...]
 
-    def read(self) -> np.ndarray:
-        """Return the image: (H, W), (H, W, 3) or, for the head, the first volume (X, Y, Z)."""
-        if self.path.suffix == ".gz":
-            import nibabel
-
-            volume: np.ndarray = nibabel.Nifti1Image.from_filename(self.path).dataobj[..., 0]
-            return volume
-        from imageio.v3 import imread
-
-        return imread(self.path)
+    def read(self) -> LoadedImage:
+        """Return the image with its spacing; of a file with several volumes, the first."""
+        loaded = read_image(self.path)
+        if loaded.data.ndim == 4:
+            loaded = replace(loaded, data=loaded.data[0], spacing=loaded.spacing[1:])
+        if self.spacing is not None:
+            loaded = replace(loaded, spacing=self.spacing, units=self.unit)
+        return loaded
 
     def reference(self) -> np.ndarray:
         """Return the mask of the object, (H, W) bool, as drawn by this project.
@@ -79,7 +80,7 @@ class Sample:
 
         if not self.outline:
             raise ImageError(f"The sample {self.name!r} has no reference; use 'cell' or 'gland'.")
-        mask: np.ndarray = polygon2mask(self.read().shape[:2], self.outline)
+        mask: np.ndarray = polygon2mask(self.read().grid_shape, self.outline)
         return mask
 
 
@@ -131,11 +132,14 @@ def open_head() -> list[LayerData]:
 
 
 def _open(name: str) -> list[LayerData]:
-    sample = find_sample(name)
-    settings: dict[str, Any] = {"name": name}
-    if sample.spacing and sample.unit:
-        settings |= {"scale": sample.spacing, "units": (sample.unit,) * len(sample.spacing)}
-    return [(sample.read(), settings, "image")]
+    loaded = find_sample(name).read()
+    attributes = {
+        "name": name,
+        "scale": loaded.scale,
+        "rgb": loaded.rgb,
+        "metadata": {"napari_iseg": {"source": str(loaded.source), "image": loaded}},
+    }
+    return [(loaded.data, attributes, "image")]
 
 
 def _find_file(name: str, package: str, file: str, sha256: str) -> Path:
