@@ -70,9 +70,10 @@ class Prediction:
 
     @classmethod
     def from_mask(cls, mask: np.ndarray) -> Prediction:
-        """Return the answer that a given mask is: (H, W), bool or probabilities in [0, 1]."""
+        """Return the answer that a given mask is: (H, W), float probabilities in [0, 1], else object where above 0."""
         shape = (mask.shape[0], mask.shape[1])
-        return cls(shape=shape, window=Window.whole(shape), patch=mask.astype(np.float32))
+        probability = mask if np.issubdtype(mask.dtype, np.floating) else mask > 0
+        return cls(shape=shape, window=Window.whole(shape), patch=probability.astype(np.float32))
 
     def render(self) -> np.ndarray:
         """Return the probability map of the whole plane: (H, W) float32 in [0, 1]."""

@@ -81,6 +81,13 @@ class SimpleClickConfig:
         fields = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
         return cls(**fields)
 
+    def accepts(self, size: tuple[int, int]) -> bool:
+        """Whether inputs of ``size`` (rows, columns) divide into whole patches and windows."""
+        grid = _grid(size, self.patch_size)
+        windows = _windows(grid, self.patch_size)
+        whole_patches = all(side % patch == 0 for side, patch in zip(size, self.patch_size, strict=True))
+        return whole_patches and min(grid) >= 2 and all(g % w == 0 for g, w in zip(grid, windows, strict=True))
+
     def to_json(self) -> str:
         """Return the configuration as JSON text."""
         return json.dumps(asdict(self))
@@ -121,7 +128,7 @@ class _Backbone(nn.Module):
         """Return (B, D, gh, gw) tokens for normalised RGB and the coordinate tokens that are added to it."""
         grid = _grid(rgb.shape[-2:], self.config.patch_size)
         tokens = self.patch_embed(rgb) + extra_tokens + self._positions(grid)
-        windows = self._windows(grid)
+        windows = _windows(grid, self.config.patch_size)
         group = 6 if self.config.depth == 12 else self.config.depth // 4
         split = False
         for number, block in enumerate(self.blocks, start=1):
@@ -143,13 +150,6 @@ class _Backbone(nn.Module):
         positions = self.pos_embed.reshape(1, *self.grid, -1).permute(0, 3, 1, 2)
         positions = functional.interpolate(positions, size=grid, mode="bicubic", align_corners=False)
         return positions.permute(0, 2, 3, 1).flatten(1, 2)
-
-    def _windows(self, grid: tuple[int, int]) -> tuple[int, int]:
-        """Return how many windows there are down and across; the grid must divide."""
-        count = tuple(max(side // (_WINDOW_PIXELS // patch), 1) for side, patch in zip(grid, self.config.patch_size, strict=True))
-        if grid[0] % count[0] or grid[1] % count[1]:
-            raise ValueError(f"a grid of {grid} tokens does not divide into {count} windows; choose another target_size")
-        return count[0], count[1]
 
 
 class _Neck(nn.Module):
@@ -396,6 +396,11 @@ def _enlarge(channels: int) -> nn.Sequential:
 
 def _grid(size: tuple[int, ...] | torch.Size, patch: tuple[int, int]) -> tuple[int, int]:
     return size[0] // patch[0], size[1] // patch[1]
+
+
+def _windows(grid: tuple[int, int], patch: tuple[int, int]) -> tuple[int, int]:
+    """Return how many windows there are down and across; upstream divides by zero below one, here there is one."""
+    return max(grid[0] // (_WINDOW_PIXELS // patch[0]), 1), max(grid[1] // (_WINDOW_PIXELS // patch[1]), 1)
 
 
 def _split_windows(tokens: Tensor, grid: tuple[int, int], count: tuple[int, int]) -> Tensor:

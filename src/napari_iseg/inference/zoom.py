@@ -1,0 +1,87 @@
+"""Zoom-in: where the network looks once a first mask is there (RITM, section 3.5; the same in SimpleClick and CFR-ICL)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_iseg.inference.prediction import Window
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_iseg.interactions import Click
+    from napari_iseg.zoo import ClickOptions
+
+__all__ = ["choose_window", "object_window"]
+
+# A pixel counts as object for the zoom above this probability, whatever the threshold of the mask.
+_OBJECT = 0.5
+
+
+def choose_window(
+    probability: np.ndarray, clicks: Sequence[Click], stored: Window | None, options: ClickOptions
+) -> Window:
+    """Return the window to look at next.
+
+    Parameters
+    ----------
+    probability
+        (H, W) of the previous answer; zeros before the first.
+    clicks
+        Every click so far.
+    stored
+        The window of the previous answer, kept while it still fits: it holds every positive click and overlaps the
+        wanted window by at least ``options.recompute_iou``.
+    options
+        ``expansion_ratio``, ``min_crop`` and ``recompute_iou``.
+    """
+    wanted = object_window(probability, clicks, options.expansion_ratio, options.min_crop)
+    if stored is None or not _holds(stored, clicks) or _overlap(wanted, stored) < options.recompute_iou:
+        return wanted
+    return stored
+
+
+def object_window(probability: np.ndarray, clicks: Sequence[Click], expansion: float, min_crop: int) -> Window:
+    """Return the expanded box of the object and its positive clicks; the whole plane where there is no object yet."""
+    shape = (probability.shape[0], probability.shape[1])
+    inside = probability > _OBJECT
+    rows = np.flatnonzero(inside.any(axis=1)).tolist()
+    columns = np.flatnonzero(inside.any(axis=0)).tolist()
+    if not rows:
+        return Window.whole(shape)
+    positive = [click for click in clicks if click.positive]
+    rows += [int(click.row) for click in positive]
+    columns += [int(click.column) for click in positive]
+    row_start, row_stop = _expanded(min(rows), max(rows), expansion, min_crop, shape[0])
+    column_start, column_stop = _expanded(min(columns), max(columns), expansion, min_crop, shape[1])
+    return Window(row_start, row_stop, column_start, column_stop)
+
+
+def _expanded(first: int, last: int, expansion: float, min_crop: int, limit: int) -> tuple[int, int]:
+    """Expand an inclusive span about its centre and clamp it; return it half-open. ``round`` is to even, as upstream."""
+    centre = 0.5 * (first + last)
+    side = max(expansion * (last - first + 1), min_crop)
+    start = max(round(centre - 0.5 * side), 0)
+    return start, min(round(centre + 0.5 * side), limit - 1) + 1
+
+
+def _holds(window: Window, clicks: Sequence[Click]) -> bool:
+    # Upstream's upper bound is exclusive of the last row and column; so is this one.
+    return all(
+        window.row_start <= click.row < window.row_stop - 1 and window.column_start <= click.column < window.column_stop - 1
+        for click in clicks
+        if click.positive
+    )
+
+
+def _overlap(one: Window, other: Window) -> float:
+    """Return the product of the two axes' intersection over union."""
+    rows = _segment_iou(one.row_start, one.row_stop, other.row_start, other.row_stop)
+    return rows * _segment_iou(one.column_start, one.column_stop, other.column_start, other.column_stop)
+
+
+def _segment_iou(start: int, stop: int, other_start: int, other_stop: int) -> float:
+    shared = max(min(stop, other_stop) - max(start, other_start), 0)
+    return shared / max(max(stop, other_stop) - min(start, other_start), 1e-6)
