@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from napari_iseg import __version__
+from napari_iseg.cli.evaluate import evaluate
 from napari_iseg.cli.methods import methods
 from napari_iseg.cli.segment import segment
 from napari_iseg.cli.train import train
@@ -23,6 +24,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(methods)
 app.command()(segment)
+app.command()(evaluate)
 app.command()(train)
 
 
