@@ -13,7 +13,6 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_iseg.cli import _spread
 from napari_iseg.cli.segment import parse_click
 from napari_iseg.interactions import Click
 
@@ -155,8 +154,3 @@ def test_process_ends_with_2_and_no_traceback(flat: Path, tmp_path: Path) -> Non
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
     assert done.stderr.count("\n") == 1
-
-
-def test_an_option_may_be_followed_by_several_values() -> None:
-    given = ["train", "recipe", "--data", "a", "b", "--output", "o", "--data", "c"]
-    assert _spread("--data", given) == ["train", "recipe", "--data", "a", "--data", "b", "--output", "o", "--data", "c"]

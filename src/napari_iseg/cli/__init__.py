@@ -42,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         Always: 0 when done, 2 with one sentence on stderr where what was given cannot be used.
     """
     try:
-        app(_spread("--data", sys.argv[1:] if arguments is None else list(arguments)))
+        app(_spread_data(sys.argv[1:] if arguments is None else list(arguments)), prog_name="napari-iseg")
     except IsegError as error:
         console = Console(stderr=True, soft_wrap=True)
         console.print(str(error), markup=False, highlight=False)
@@ -64,14 +64,17 @@ def _napari_iseg(
     """Interactive segmentation: click an object, get its mask."""
 
 
-def _spread(option: str, arguments: list[str]) -> list[str]:
-    """Repeat an option before each of its values, so that ``--data A B`` is ``--data A --data B``."""
+def _spread_data(arguments: list[str]) -> list[str]:
+    """Make ``train ... --data A B`` to ``train ... --data A --data B``, the form that Typer reads."""
+    if arguments[:1] != ["train"]:
+        return arguments
     spread: list[str] = []
-    open_list = False
+    listing = False
     for argument in arguments:
-        if open_list and not argument.startswith("-") and spread[-1] != option:
-            spread.append(option)
-        if argument.startswith("-"):
-            open_list = argument == option
+        is_option = argument.startswith("-")
+        if listing and not is_option and spread[-1] != "--data":
+            spread.append("--data")
+        if is_option:
+            listing = argument == "--data"
         spread.append(argument)
     return spread
