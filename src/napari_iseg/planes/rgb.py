@@ -14,9 +14,10 @@ if TYPE_CHECKING:
 __all__ = ["PERCENTILES", "to_rgb"]
 
 PERCENTILES = (0.1, 99.9)
-"""The percentiles of the finite values that become black and white where no limits are given."""
+"""The percentiles of the values that become black and white where no limits are given (of big planes, of a sample)."""
 
 _MID_GREY = 128
+_SAMPLED = 2**20
 
 
 def to_rgb(image: NDArray[np.generic], limits: tuple[float, float] | None = None) -> NDArray[np.uint8]:
@@ -63,14 +64,18 @@ def _stretch(values: NDArray[np.float64], limits: tuple[float, float]) -> NDArra
     if not low < high:
         return np.full(values.shape, _MID_GREY, dtype=np.uint8)
     scaled = np.interp(values, (low, high), (0.0, 255.0))
-    return np.rint(np.nan_to_num(scaled, nan=0.0)).astype(np.uint8)
+    return np.rint(np.nan_to_num(scaled, copy=False, nan=0.0), out=scaled).astype(np.uint8)
 
 
 def _default_limits(plane: NDArray[np.generic], values: NDArray[np.float64]) -> tuple[float, float]:
-    lowest, highest = float(np.nanmin(values)), float(np.nanmax(values))
+    missing = np.isnan(values)
+    known = values[~missing] if missing.any() else values
+    lowest, highest = float(known.min()), float(known.max())
     if plane.ndim == 3 and plane.dtype.kind == "f" and lowest >= 0.0 and highest <= 1.0 and lowest < highest:
         return 0.0, 1.0
-    low, high = (float(limit) for limit in np.nanpercentile(values, PERCENTILES))
+    # A million values tell the percentiles well enough; an odd step does not fall into the rhythm of the columns.
+    sample = known.ravel()[:: (known.size // _SAMPLED) | 1]
+    low, high = (float(limit) for limit in np.percentile(sample, PERCENTILES))
     # A few bright pixels on an even background lie beyond the percentiles, yet they are all there is to see.
     return (low, high) if low < high else (lowest, highest)
 
