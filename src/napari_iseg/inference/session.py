@@ -49,6 +49,12 @@ class _Engine:
                 self._encoding = self.predictor.encode(self.image)
             return self.predictor.predict(self._encoding, prompts, previous, cancelled=cancelled)
 
+    def release(self) -> None:
+        # A void request may still hold the lock; the window must not wait for it.
+        if self._lock.acquire(blocking=False):
+            self._encoding = None
+            self._lock.release()
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Request:
@@ -269,6 +275,14 @@ class Session:
         if request is not None:
             self.deliver(request, request.run())
         return self.mask
+
+    def release(self) -> None:
+        """Let go of the memory that can be filled again: the image's encoding and the probability map.
+
+        A session that is kept only for its undo steps stays small so; every answer remains exactly what it was.
+        """
+        self._engine.release()
+        self._rendered = None
 
     @property
     def _state(self) -> _State:

@@ -1,0 +1,178 @@
+"""From prompts to answers: loads the method, reads the plane, and has each work's request done in a thread."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from psygnal import Signal
+
+from napari_iseg.errors import IsegError
+from napari_iseg.inference.predictor import CancelledError
+from napari_iseg.planes import to_rgb
+from napari_iseg.ui._plane_view import full_data
+from napari_iseg.zoo import METHODS, find_method
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_iseg.inference.prediction import Prediction
+    from napari_iseg.inference.session import Request
+    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._loading import Loaded
+    from napari_iseg.ui._plane_work import PlaneWork
+    from napari_iseg.ui._project import Project
+    from napari_iseg.ui._workers import Job, Workers
+
+__all__ = ["Answering"]
+
+
+class Answering:
+    """Has prompts answered; never in the window's thread.
+
+    Parameters
+    ----------
+    workers
+        Does the work in threads.
+    load
+        Loads a method by its name, in a thread.
+
+    Attributes
+    ----------
+    answered
+        A work's prompts have their answer, or the prompt that could not be answered was taken back.
+    changed
+        Work began or ended.
+    failed
+        A sentence: what went wrong and what to do.
+    method, threshold
+        What new sessions are opened with.
+    milliseconds
+        From the last answered click to its mask, or None.
+    failure
+        Why the last preparation or click failed; empty if it did not.
+    """
+
+    answered = Signal(object, object)
+    changed = Signal()
+    failed = Signal(str)
+
+    def __init__(self, workers: Workers, load: Callable[[str], Loaded]) -> None:
+        self.method = next(iter(METHODS))
+        self.threshold = METHODS[self.method].options.threshold
+        self.milliseconds: float | None = None
+        self.failure = ""
+        self._workers = workers
+        self._load = load
+        self._loaded: dict[str, Loaded] = {}
+        self._preparing: Job | None = None
+
+    @property
+    def preparing(self) -> bool:
+        """Whether the method or a plane is being loaded."""
+        return self._preparing is not None
+
+    @property
+    def device(self) -> str:
+        """Where the method computes, or an empty text while that is not known."""
+        loaded = self._loaded.get(self.method)
+        return loaded.device if loaded is not None else ""
+
+    def use(self, method: str) -> None:
+        """Ask another method from now on.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such method.
+        """
+        self.method = find_method(method).name
+        self.milliseconds = None
+        self.failure = ""
+        if self._preparing is not None:
+            self._preparing.cancel()
+            self._preparing = None
+
+    def ask(self, project: Project, work: PlaneWork) -> None:
+        """Have the present prompts of a work answered; an older request of it becomes void."""
+        work.cancel()
+        if work.session is None and not self._open(project, work):
+            return
+        request = work.session.request() if work.session is not None else None
+        if request is not None:
+            work.job = self._workers.start(
+                lambda cancelled: request.run(cancelled=cancelled),
+                partial(self._deliver, project, work, request),
+                partial(self._give_up, project, work),
+            )
+        self.changed.emit()
+
+    def _open(self, project: Project, work: PlaneWork) -> bool:
+        """Open the session of a work; False if its method or its plane must be loaded first, which begins then."""
+        loaded, rgb = self._loaded.get(self.method), project.pixels(work.plane)
+        if loaded is not None and rgb is not None:
+            work.open(rgb, loaded.predictor, self.threshold)
+            return True
+        if self._preparing is None:
+            load = partial(self._load, self.method) if loaded is None else lambda: loaded
+            data = full_data(project.image)
+            self._preparing = self._workers.start(
+                lambda _cancelled: _prepare(load, data, work.plane),
+                partial(self._prepared, project, work.plane, self.method),
+                self._not_prepared,
+            )
+            self.changed.emit()
+        return False
+
+    def _prepared(
+        self, project: Project, plane: PlaneAddress, method: str, ready: tuple[Loaded, NDArray[np.uint8]]
+    ) -> None:
+        self._preparing = None
+        self.failure = ""
+        self._loaded[method] = ready[0]
+        project.keep_pixels(plane, ready[1])
+        for work in project.works:
+            if work.session is None and (work.prompts or work.plane == plane):
+                self.ask(project, work)
+        self.changed.emit()
+
+    def _not_prepared(self, error: Exception) -> None:
+        # The prompts stay: the next click, or another method, asks again.
+        self._preparing = None
+        self._report(error)
+
+    def _deliver(self, project: Project, work: PlaneWork, request: Request, prediction: Prediction) -> None:
+        work.job = None
+        if work.session is None or not work.session.deliver(request, prediction):
+            return
+        self.failure = ""
+        self.milliseconds = (time.perf_counter() - work.asked_at) * 1000
+        self.answered.emit(project, work)
+
+    def _give_up(self, project: Project, work: PlaneWork, error: Exception) -> None:
+        work.job = None
+        if isinstance(error, CancelledError):
+            return
+        # The prompt that cannot be answered goes; redo tries it again. Everything before it stays.
+        work.step(-1)
+        self.ask(project, work)
+        self.answered.emit(project, work)
+        self._report(error)
+
+    def _report(self, error: Exception) -> None:
+        known = isinstance(error, IsegError)
+        self.failure = str(error) if known else f"This did not work because of an unexpected error: {error}"
+        self.changed.emit()
+        if not known:
+            raise error
+        self.failed.emit(self.failure)
+
+
+def _prepare(load: Callable[[], Loaded], data: Any, plane: PlaneAddress) -> tuple[Loaded, NDArray[np.uint8]]:
+    # The plane first: an unusable image is told at once, not after the method was loaded.
+    rgb = to_rgb(plane.take(data))
+    return load(), rgb

@@ -1,0 +1,440 @@
+"""What the dock does: it leads clicks to the work on their plane, undo to what was done last, and masks to layers.
+
+It knows no widget and no mouse; those call it and listen to its signals.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Image, Labels
+from psygnal import Signal
+
+from napari_iseg.errors import ImageError, PromptError
+from napari_iseg.interactions import Click
+from napari_iseg.interactions.prompts import check_inside
+from napari_iseg.ui._answering import Answering
+from napari_iseg.ui._loading import Loaded, load_method
+from napari_iseg.ui._plane_view import locate
+from napari_iseg.ui._project import Project
+from napari_iseg.ui._state import State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.viewer import Viewer
+
+    from napari_iseg.ui._objects import FinishedObject
+    from napari_iseg.ui._plane_work import PlaneWork
+    from napari_iseg.ui._workers import Workers
+
+__all__ = ["Controller"]
+
+
+class Controller:
+    """The state of the dock.
+
+    Parameters
+    ----------
+    viewer
+        napari's viewer.
+    workers
+        Does the work in threads.
+    load
+        Loads a method by its name, in a thread.
+
+    Attributes
+    ----------
+    changed
+        Something that the dock shows has changed.
+    images_changed
+        There are other images to choose from, or another one is chosen.
+    said, failed
+        A sentence for the user: good news, or what went wrong and what to do.
+    answering
+        Has the prompts answered.
+    include
+        What the left mouse button means: True includes, False excludes; the right button means the opposite.
+    overwrite
+        Whether a new object may take pixels from finished ones.
+    restoring
+        Whether the objects of a session file are being made anew.
+    """
+
+    changed = Signal()
+    images_changed = Signal()
+    said = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, viewer: Viewer, workers: Workers, load: Callable[[str], Loaded] = load_method) -> None:
+        self.answering = Answering(workers, load)
+        self.include = True
+        self.overwrite = False
+        self.restoring = False
+        self._viewer = viewer
+        self._projects: list[Project] = []
+        self._project: Project | None = None
+        self._closed = False
+        self._strokes = 0
+        self.answering.changed.connect(self.changed.emit)
+        self.answering.failed.connect(self.failed.emit)
+        self.answering.answered.connect(self._on_answered)
+        viewer.layers.events.inserted.connect(self._on_inserted)
+        viewer.layers.events.removed.connect(self._on_removed)
+        viewer.dims.events.connect(self._on_dims)
+        self._choose_first_image()
+
+    @property
+    def images(self) -> list[Any]:
+        """The Image layers, topmost first."""
+        return [layer for layer in reversed(list(self._viewer.layers)) if isinstance(layer, Image)]
+
+    @property
+    def image(self) -> Any:
+        """The chosen Image layer, or None."""
+        return self._project.image if self._project is not None else None
+
+    @property
+    def project(self) -> Project | None:
+        """The work on the chosen image, or None."""
+        return self._project
+
+    @property
+    def work(self) -> PlaneWork | None:
+        """The unfinished object on the plane that is shown, or None where there is no such plane."""
+        if self._project is None:
+            return None
+        plane = self._project.plane
+        return self._project.work_on(plane) if plane is not None else None
+
+    @property
+    def state(self) -> State:
+        """What the dock can do now."""
+        if self._project is None:
+            return State.NO_IMAGE
+        work = self.work
+        if work is None:
+            return State.NO_PLANE
+        if self.answering.preparing or self.restoring:
+            return State.PREPARING
+        if self.answering.failure:
+            return State.FAILED
+        if work.accept_on_answer:
+            return State.ACCEPTING
+        if work.job is not None:
+            return State.COMPUTING
+        return State.EDITING if work.prompts else State.READY
+
+    @property
+    def finished(self) -> list[FinishedObject]:
+        """The finished objects of the chosen image, oldest first."""
+        return self._project.finished.records if self._project is not None else []
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether undo has something of the plugin's own to take back."""
+        project, work = self._project, self.work
+        if project is None or work is None:
+            return False
+        return work.can_undo or project.objects_removed or project.finished.last_on(work.plane) is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a step forward."""
+        work = self.work
+        return work is not None and (work.can_redo or work.taken_back is not None)
+
+    @property
+    def busy_tool(self) -> str:
+        """The name of the active layer if one of its own tools has the mouse, else an empty text."""
+        active = self._viewer.layers.selection.active
+        return "" if active is None or str(active.mode) == "pan_zoom" else str(active.name)
+
+    def choose_image(self, image: Any) -> None:
+        """Work on another image, or on none; what was begun on the present one is kept until it is chosen again."""
+        if self._project is not None:
+            if image is not None and self._project.image == image:
+                return
+            self._project.layers.show(visible=False)
+        self._project = next((p for p in self._projects if image is not None and p.image == image), None)
+        if self._project is None and image is not None:
+            self._project = Project(self._viewer, image)
+            self._projects.append(self._project)
+        self.answering.failure = ""
+        self.images_changed.emit()
+        self.changed.emit()
+
+    def choose_method(self, name: str) -> None:
+        """Use another method; unfinished objects are asked of it again, with the prompts that they have.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such method.
+        """
+        if name == self.answering.method:
+            return
+        self.answering.use(name)
+        for project in self._projects:
+            for work in project.works:
+                work.close()
+        self.prepare()
+
+    def prepare(self) -> None:
+        """Load the method and read the plane, in a thread, and make the layers, so that the first click is quick."""
+        project, work = self._project, self.work
+        if project is not None and work is not None and not self._closed:
+            project.layers.prepare()
+            for each in project.works:
+                if each is work or each.pending:
+                    self.answering.ask(project, each)
+        self.changed.emit()
+
+    def set_threshold(self, value: float) -> None:
+        """Set the probability above which a pixel belongs to the mask, in (0, 1); the masks follow at once."""
+        self.answering.threshold = value
+        for project in self._projects:
+            for work in project.works:
+                if work.session is not None:
+                    work.session.threshold = value
+                    project.draw_mask(work)
+        self.changed.emit()
+
+    def click(self, position: Sequence[float], *, include: bool) -> None:
+        """Take a click on the canvas.
+
+        Parameters
+        ----------
+        position
+            World coordinates along all of the viewer's axes.
+        include
+            Whether what lies there belongs to the object.
+
+        Raises
+        ------
+        ImageError
+            If there is no image, or no plane of it on the canvas.
+        PromptError
+            If the click lies outside the image.
+        """
+        project, work = self._project, self.work
+        if project is None:
+            raise ImageError("There is no image to click on; open one first.")
+        if work is None:
+            raise ImageError(self.no_plane_reason)
+        click = Click(*locate(project.image, work.plane, position), positive=include)
+        check_inside(click, work.shape)
+        self.answering.failure = ""
+        if work.accept_on_answer:
+            # The present object is as good as finished: this click belongs to the next one.
+            work.next_clicks.append(click)
+        else:
+            work.edit((*work.prompts, click))
+            work.taken_back = None
+            work.asked_at = time.perf_counter()
+        self._edited(project, work)
+
+    @property
+    def no_plane_reason(self) -> str:
+        """Why nothing can be clicked although an image is chosen."""
+        if self._viewer.dims.ndisplay == 3:
+            return "Clicking works on one plane at a time: switch the display back to 2-D (Ctrl+Y)."
+        return "The chosen image does not lie on the plane that is shown; move the sliders to it."
+
+    def undo(self) -> None:
+        """Take back what was done last: a click, else the acceptance on this plane, else a stroke in a Labels layer."""
+        project, work = self._project, self.work
+        if project is not None and work is not None:
+            if self._undo_acceptance_to_come(project, work):
+                return
+            if work.step(-1):
+                self._edited(project, work)
+                return
+            if project.objects_removed:
+                project.layers.restore_objects()
+                self.changed.emit()
+                return
+        labels = self._active_labels()
+        if labels is not None and self._strokes > 0:
+            self._strokes -= 1
+            labels.undo()
+        elif project is not None and work is not None and project.take_back(work.plane) is not None:
+            self.changed.emit()
+        elif labels is not None:
+            labels.undo()
+
+    def redo(self) -> None:
+        """Do again what undo took back."""
+        project, work = self._project, self.work
+        if project is not None and work is not None:
+            again = work.taken_back
+            if again is not None and work.prompts == again.finished.prompts:
+                self._finish(project, work, overwrite=again.finished.overwrite)
+                return
+            if work.step(+1):
+                work.asked_at = time.perf_counter()
+                self._edited(project, work)
+                return
+        labels = self._active_labels()
+        if labels is not None:
+            labels.redo()
+
+    def accept(self) -> None:
+        """Write the unfinished object into the Objects layer and begin the next one.
+
+        If its answer is still awaited, this happens when it comes; clicks until then belong to the next object.
+
+        Raises
+        ------
+        PromptError
+            If there is no object yet, or finished objects cover all of it.
+        """
+        project, work = self._project, self.work
+        if project is None or work is None or not work.prompts:
+            raise PromptError("There is no object to accept yet; click one first.")
+        if work.pending:
+            work.accept_on_answer = True
+            if work.job is None:
+                self.answering.ask(project, work)
+            self.changed.emit()
+        else:
+            self._finish(project, work, overwrite=self.overwrite)
+
+    def cancel(self) -> None:
+        """Give up what is being computed and take back the click that asked for it; redo asks again."""
+        project, work = self._project, self.work
+        if project is not None and work is not None and work.pending:
+            work.accept_on_answer = False
+            work.cancel()
+            work.step(-1)
+            self._edited(project, work)
+
+    def toggle_include(self) -> None:
+        """Swap what the mouse buttons mean."""
+        self.include = not self.include
+        self.changed.emit()
+
+    def go_to(self, label: int) -> None:
+        """Show the plane of a finished object and select its id in the Objects layer."""
+        project = self._project
+        record = next((r for r in self.finished if r.label == label), None)
+        if project is None or record is None or not project.layers.has_objects:
+            return
+        project.layers.objects.selected_label = label
+        dims = self._viewer.dims
+        world = project.image.data_to_world(record.plane.point(0, 0))
+        for axis in record.plane.other_axes:
+            dims.set_point(axis + dims.ndim - project.image.ndim, world[axis])
+
+    def close(self) -> None:
+        """Let go of the viewer; nothing of what was made is changed."""
+        self._closed = True
+        events = self._viewer.layers.events
+        events.inserted.disconnect(self._on_inserted)
+        events.removed.disconnect(self._on_removed)
+        self._viewer.dims.events.disconnect(self._on_dims)
+
+    def _edited(self, project: Project, work: PlaneWork) -> None:
+        """Bring request, layers and dock in step with the present prompts of a work."""
+        project.draw_prompts()
+        if work.pending or work.session is None:
+            self.answering.ask(project, work)
+        else:
+            work.cancel()
+        project.draw_mask(work)
+        self.changed.emit()
+
+    def _on_answered(self, project: Project, work: PlaneWork) -> None:
+        project.draw_prompts()
+        project.draw_mask(work)
+        if work.accept_on_answer and not work.pending:
+            work.accept_on_answer = False
+            self._finish_or_go_on(project, work)
+        self.changed.emit()
+
+    def _finish_or_go_on(self, project: Project, work: PlaneWork) -> None:
+        """Finish what was accepted early; if that cannot be, the clicks for the next object are given to this one."""
+        try:
+            self._finish(project, work, overwrite=self.overwrite)
+        except (PromptError, ImageError) as error:
+            clicks, work.next_clicks = work.next_clicks, []
+            for click in clicks:
+                work.edit((*work.prompts, click))
+            self._edited(project, work)
+            self.failed.emit(str(error))
+
+    def _finish(self, project: Project, work: PlaneWork, *, overwrite: bool) -> None:
+        record = project.finish(work, self.answering.method, overwrite=overwrite)
+        self._strokes = 0
+        following = project.work_on(record.plane)
+        following.asked_at = time.perf_counter()
+        self._edited(project, following)
+
+    def _undo_acceptance_to_come(self, project: Project, work: PlaneWork) -> bool:
+        if not work.accept_on_answer:
+            return False
+        if work.next_clicks:
+            work.next_clicks.pop()
+        else:
+            work.accept_on_answer = False
+        project.draw_prompts()
+        self.changed.emit()
+        return True
+
+    def _active_labels(self) -> Any:
+        """Return the active layer if it is a Labels layer that can be edited, else None."""
+        active = self._viewer.layers.selection.active
+        return active if isinstance(active, Labels) and active.editable else None
+
+    def _choose_first_image(self) -> None:
+        active = self._viewer.layers.selection.active
+        images = self.images
+        first = active if isinstance(active, Image) else images[0] if images else None
+        self.choose_image(first)
+
+    def _on_inserted(self, event: Any) -> None:
+        layer = event.value
+        if isinstance(layer, Labels):
+            layer.events.paint.connect(self._on_paint)
+        if not isinstance(layer, Image):
+            return
+        untouched = self._project is None or not (self._project.has_unfinished or self._project.finished.records)
+        if untouched:
+            self.choose_image(layer)
+        else:
+            self.images_changed.emit()
+
+    def _on_paint(self, _event: Any) -> None:
+        self._strokes += 1
+
+    def _on_removed(self, event: Any) -> None:
+        layer = event.value
+        for project in list(self._projects):
+            if project.image == layer:
+                self._leave(project)
+            elif project.layers.is_objects(layer) and project.finished.records:
+                count = _objects_in_words(len(project.finished.records))
+                self.said.emit(f"The layer {layer.name!r} with {count} was removed; undo brings it back.")
+        self.images_changed.emit()
+        self.changed.emit()
+
+    def _leave(self, project: Project) -> None:
+        """Let an image go that was removed; what has a mask is kept as a finished object."""
+        saved = project.settle(self.answering.method)
+        self._projects.remove(project)
+        project.layers.show(visible=False)
+        if saved:
+            self.said.emit(
+                f"{project.image.name!r} was removed; its unfinished object was kept in the layer 'Objects'."
+            )
+        if self._project is project:
+            self._project = None
+            self._choose_first_image()
+
+    def _on_dims(self, _event: Any) -> None:
+        self.changed.emit()
+
+
+def _objects_in_words(count: int) -> str:
+    return "1 object" if count == 1 else f"{count} objects"

@@ -1,0 +1,203 @@
+"""The three layers that the plugin adds to an image: objects, live mask and prompts. They are views only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_iseg.ui._plane_view import grid_shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.viewer import Viewer
+    from numpy.typing import NDArray
+
+    from napari_iseg.inference.prediction import Window
+    from napari_iseg.inference.session import Session
+    from napari_iseg.interactions import Click
+    from napari_iseg.planes import PlaneAddress
+
+__all__ = ["LABEL_TYPE", "WorkLayers"]
+
+LABEL_TYPE = np.uint16
+"""Of the Objects layer: 65,535 objects, drawn several times faster than int32, and what other programs expect."""
+
+INCLUDE = "#2ee66b"
+EXCLUDE = "#ff3df0"
+_TINT, _EDGE = 1, 2
+_PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+
+
+class WorkLayers:
+    """The layers of one image. A layer that the user removed is made anew when it is needed again.
+
+    Parameters
+    ----------
+    viewer
+        Where they are shown.
+    image
+        The Image layer that they belong to: they take over its grid, scale, rotation, translation and affine.
+    """
+
+    def __init__(self, viewer: Viewer, image: Any) -> None:
+        self._viewer = viewer
+        self._image = image
+        self._shape = grid_shape(image)
+        self._objects: Any = None
+        self._live: Any = None
+        self._prompts: Any = None
+        self._drawn: dict[PlaneAddress, Window] = {}
+
+    @property
+    def objects(self) -> Any:
+        """The Labels layer of finished objects, (grid of the image) uint16; made if it is not there."""
+        if not self._is_shown(self._objects):
+            self._objects = self._add_labels(self._name("Objects"), np.zeros(self._shape, LABEL_TYPE), opacity=0.6)
+        return self._objects
+
+    @property
+    def has_objects(self) -> bool:
+        """Whether the layer of finished objects is among the viewer's layers."""
+        return self._is_shown(self._objects)
+
+    def is_objects(self, layer: Any) -> bool:
+        """Whether ``layer`` is the one of finished objects."""
+        return self._objects is not None and bool(layer == self._objects)
+
+    def restore_objects(self) -> None:
+        """Put a removed layer of finished objects back."""
+        if self._objects is not None and not self._is_shown(self._objects):
+            self._add(self._objects)
+
+    def forget_objects(self) -> None:
+        """Let go of the layer of finished objects; the next object starts a new one."""
+        self._objects = None
+
+    def prepare(self) -> None:
+        """Make all three now, so that the first click need not wait for it, and put them above the image."""
+        for layer in (self.objects, self._live_mask(), self._prompts_layer()):
+            layers = self._viewer.layers
+            below = layers.index(layer) < layers.index(self._image) if self._is_shown(self._image) else False
+            if below:
+                layers.move(layers.index(layer), len(layers))
+        self.show(visible=True)
+
+    def show(self, *, visible: bool) -> None:
+        """Show or hide the live mask and the prompts; the finished objects stay as they are."""
+        for layer in (self._live, self._prompts):
+            if self._is_shown(layer):
+                layer.visible = visible
+
+    def draw_prompts(self, prompts: Iterable[tuple[PlaneAddress, Click]]) -> None:
+        """Show these prompts and no others."""
+        given = list(prompts)
+        layer = self._prompts_layer()
+        if not given:
+            layer.data = np.empty((0, len(self._shape)))
+            return
+        positive = [click.positive for _, click in given]
+        layer.data = np.array([plane.point(click.row, click.column) for plane, click in given], float)
+        layer.symbol = ["disc" if sign else "x" for sign in positive]
+        layer.face_color = [INCLUDE if sign else EXCLUDE for sign in positive]
+        # An editable layer would let a dragged point differ from the prompt that was answered.
+        layer.selected_data = set()
+
+    def draw_mask(self, plane: PlaneAddress, session: Session | None) -> None:
+        """Draw a session's mask on its plane, touching only the pixels where it or its predecessor lies.
+
+        Parameters
+        ----------
+        plane
+            Where it lies.
+        session
+            None draws nothing there.
+        """
+        drawn = self._drawn.pop(plane, None)
+        prediction = session.prediction if session is not None else None
+        if drawn is None and prediction is None:
+            return
+        layer = self._live_mask()
+        view = self._on_plane(layer.data, plane)
+        if drawn is not None:
+            view[drawn.slices] = 0
+        if session is not None and prediction is not None:
+            window = prediction.window
+            view[window.slices] = _outlined(session.probability[window.slices] > session.threshold)
+            self._drawn[plane] = window
+        layer.refresh(extent=False, highlight=False, thumbnail=False)
+
+    def _on_plane(self, labels: NDArray[Any], plane: PlaneAddress) -> NDArray[Any]:
+        return labels[plane.label_index]
+
+    def _live_mask(self) -> Any:
+        if not self._is_shown(self._live):
+            from napari.utils import DirectLabelColormap
+
+            self._drawn.clear()
+            self._live = self._add_labels(self._name("Live mask"), np.zeros(self._shape, np.uint8), opacity=1.0)
+            red, green, blue = (int(INCLUDE[i : i + 2], 16) / 255 for i in (1, 3, 5))
+            colours = {
+                None: (0, 0, 0, 0),
+                0: (0, 0, 0, 0),
+                _TINT: (red, green, blue, 0.3),
+                _EDGE: (red, green, blue, 1),
+            }
+            self._live.colormap = DirectLabelColormap(color_dict={k: np.array(v) for k, v in colours.items()})
+            self._live.editable = False
+        return self._live
+
+    def _prompts_layer(self) -> Any:
+        if not self._is_shown(self._prompts):
+            from napari.layers import Points
+
+            layer = Points(
+                np.empty((0, len(self._shape))),
+                ndim=len(self._shape),
+                name=self._name("Prompts"),
+                size=10,
+                border_color="black",
+                border_width=0.15,
+                **self._placement(),
+            )
+            # The same size on screen at any zoom and spacing.
+            layer.canvas_size_limits = (14, 14)
+            layer.editable = False
+            self._prompts = self._add(layer)
+        return self._prompts
+
+    def _add_labels(self, name: str, data: NDArray[Any], opacity: float) -> Any:
+        from napari.layers import Labels
+
+        return self._add(Labels(data, name=name, opacity=opacity, **self._placement()))
+
+    def _add(self, layer: Any) -> Any:
+        selection = self._viewer.layers.selection
+        active = selection.active
+        self._viewer.add_layer(layer)
+        # What the user had chosen stays chosen.
+        if active is not None:
+            selection.active = active
+        return layer
+
+    def _placement(self) -> dict[str, Any]:
+        return {name: getattr(self._image, name) for name in _PLACEMENT if name != "affine"} | {
+            "affine": np.asarray(self._image.affine)
+        }
+
+    def _name(self, name: str) -> str:
+        return name if name not in self._viewer.layers else f"{name} of {self._image.name}"
+
+    def _is_shown(self, layer: Any) -> bool:
+        return layer is not None and layer in self._viewer.layers
+
+
+def _outlined(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """Return 0 outside, 1 inside and 2 on the inner edge of a mask."""
+    inside = mask.copy()
+    inside[1:] &= mask[:-1]
+    inside[:-1] &= mask[1:]
+    inside[:, 1:] &= mask[:, :-1]
+    inside[:, :-1] &= mask[:, 1:]
+    return np.where(inside, np.uint8(_TINT), mask.astype(np.uint8) * np.uint8(_EDGE))

@@ -1,0 +1,134 @@
+"""The finished objects of one image: their records, and how they get into the Objects layer and out of it again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_iseg.errors import ExportError, PromptError
+from napari_iseg.ui._layers import LABEL_TYPE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_iseg.inference.session import Session
+    from napari_iseg.interactions import Prompt
+    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._plane_work import PlaneWork
+
+__all__ = ["FinishedObject", "FinishedObjects", "TakenBack"]
+
+
+@dataclass(eq=False)
+class FinishedObject:
+    """An accepted object.
+
+    Parameters
+    ----------
+    label
+        Its value in the Objects layer.
+    plane
+        Where it lies.
+    method
+        What it was made with.
+    prompts, threshold
+        What it was made from.
+    pixels
+        How many pixels it got.
+    session
+        Its session with every undo step; None for an object from a file.
+    overwrite
+        Whether it was allowed to take pixels from other objects.
+    indices, before
+        Where it was written, one index array per axis, and the values that were there.
+    """
+
+    label: int
+    plane: PlaneAddress
+    method: str
+    prompts: tuple[Prompt, ...]
+    threshold: float
+    pixels: int = 0
+    session: Session | None = None
+    overwrite: bool = False
+    indices: tuple[NDArray[np.intp], ...] = field(default=(), repr=False)
+    before: NDArray[Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True, eq=False)
+class TakenBack:
+    """An acceptance that was undone: the object, and the work on the next one that had already begun."""
+
+    finished: FinishedObject
+    following: PlaneWork
+
+
+class FinishedObjects:
+    """The records, oldest first, and the writing into a Labels layer."""
+
+    def __init__(self) -> None:
+        self.records: list[FinishedObject] = []
+
+    def next_label(self, layer: Any) -> int:
+        """Return an id that no object and no pixel of the layer has.
+
+        Raises
+        ------
+        ExportError
+            If the layer's type has no further id.
+        """
+        highest = max([int(layer.data.max()), *(record.label for record in self.records)])
+        if highest >= np.iinfo(layer.data.dtype).max:
+            raise ExportError(
+                f"The layer {layer.name!r} is full: no id above {highest} fits; export it and start anew."
+            )
+        return highest + 1
+
+    def write(self, layer: Any, record: FinishedObject, mask: NDArray[np.bool_], *, overwrite: bool) -> None:
+        """Write an object and keep its record.
+
+        Parameters
+        ----------
+        layer
+            The Labels layer of the finished objects.
+        record
+            The object; where it was written is noted in it.
+        mask
+            (H, W) bool, the object on its plane.
+        overwrite
+            Whether it may take pixels from finished objects.
+
+        Raises
+        ------
+        PromptError
+            If the mask is empty, or nothing of it is free; nothing was written then.
+        """
+        there = record.plane.take_labels(layer.data)
+        free = mask if overwrite else mask & (there == 0)
+        if not mask.any():
+            raise PromptError("There is no mask to accept yet; click the object first.")
+        if not free.any():
+            raise PromptError(
+                "Finished objects already cover all of this mask; tick 'Allow overwriting' to replace them."
+            )
+        record.indices = record.plane.mask_index(free)
+        record.before = layer.data[record.indices].copy()
+        record.pixels = int(record.before.size)
+        layer.data_setitem(record.indices, LABEL_TYPE(record.label))
+        self.records.append(record)
+
+    def last_on(self, plane: PlaneAddress) -> FinishedObject | None:
+        """Return the object last finished on a plane whose acceptance can be undone, or None."""
+        return next((r for r in reversed(self.records) if r.plane == plane and r.session is not None), None)
+
+    def erase(self, layer: Any, record: FinishedObject) -> None:
+        """Take an object out again: its pixels get back what they were, unless someone painted over them since."""
+        self.records.remove(record)
+        before = record.before
+        if before is None:
+            return
+        still = layer.data[record.indices] == record.label
+        layer.data_setitem(tuple(index[still] for index in record.indices), before[still])
+        record.indices, record.before = (), None

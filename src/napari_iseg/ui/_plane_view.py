@@ -1,0 +1,101 @@
+"""Which plane of an image the user looks at, and where in it the mouse points: world to data, converted once, here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_iseg.planes import PlaneAddress
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from numpy.typing import NDArray
+
+__all__ = ["full_data", "grid_shape", "locate", "plane_shape", "shown_plane"]
+
+
+def full_data(image: Any) -> Any:
+    """Return the array of an Image layer at full resolution."""
+    return image.data[0] if image.multiscale else image.data
+
+
+def grid_shape(image: Any) -> tuple[int, ...]:
+    """Return the shape of an Image layer without its colour axis: the grid of its labels."""
+    return tuple(int(size) for size in full_data(image).shape[: image.ndim])
+
+
+def plane_shape(image: Any, plane: PlaneAddress) -> tuple[int, int]:
+    """(rows, columns) of a plane of an Image layer."""
+    shape = grid_shape(image)
+    return shape[plane.rows], shape[plane.columns]
+
+
+def shown_plane(dims: Any, image: Any) -> PlaneAddress | None:
+    """Find the plane of an image that is on the canvas.
+
+    Parameters
+    ----------
+    dims
+        The viewer's dims.
+    image
+        An Image layer.
+
+    Returns
+    -------
+    PlaneAddress or None
+        Rows are always the earlier axis, so that a transposed display shows the same plane. None if the display is 3-D,
+        shows an axis that the image lacks, or stands beside the image.
+    """
+    missing = dims.ndim - image.ndim
+    axes = sorted(axis - missing for axis in dims.displayed)
+    if dims.ndisplay != 2 or axes[0] < 0:
+        return None
+    linear, offset = _world_to_data(image)
+    hidden = [axis for axis in range(image.ndim) if axis not in axes]
+    point = np.asarray(dims.point[missing:], float)[hidden]
+    # As napari slices: the submatrix of the hidden axes alone, also where an oblique affine mixes them with the others.
+    positions = np.round(linear[np.ix_(hidden, hidden)] @ point + offset[hidden]).astype(int)
+    if any(not 0 <= p < size for p, size in zip(positions, np.array(grid_shape(image))[hidden], strict=True)):
+        return None
+    return PlaneAddress(axes[0], axes[1], tuple(int(p) for p in positions), bool(image.rgb))
+
+
+def locate(image: Any, plane: PlaneAddress, position: Sequence[float]) -> tuple[float, float]:
+    """Find where on a plane a point of the world lies.
+
+    Parameters
+    ----------
+    image
+        An Image layer.
+    plane
+        The plane of it that is shown.
+    position
+        World coordinates along all of the viewer's axes.
+
+    Returns
+    -------
+    tuple of float
+        (row, column) in pixels, pixel centres at whole numbers; may lie outside.
+    """
+    linear, offset = _data_to_world(image)
+    axes = [plane.rows, plane.columns]
+    world = np.asarray(position, float)[-image.ndim :][axes]
+    # As napari draws: the submatrix of the displayed axes alone.
+    row, column = np.linalg.solve(linear[np.ix_(axes, axes)], world - offset[axes])
+    return float(row), float(column)
+
+
+def _data_to_world(image: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (linear, offset) of the image's affine, from public calls only."""
+    offset = np.asarray(image.data_to_world(np.zeros(image.ndim)))
+    columns = [np.asarray(image.data_to_world(unit)) - offset for unit in np.eye(image.ndim)]
+    return np.stack(columns, axis=1), offset
+
+
+def _world_to_data(image: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    linear, offset = _data_to_world(image)
+    inverse = np.linalg.inv(linear)
+    return inverse, np.asarray(-inverse @ offset)

@@ -1,0 +1,134 @@
+"""One unfinished object on one plane: its clicks, held until a session can answer them, and then the session."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from napari_iseg.inference.session import Session
+from napari_iseg.interactions.prompts import check_inside
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from napari_iseg.inference.predictor import Predictor
+    from napari_iseg.interactions import Click, Prompt
+    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._objects import TakenBack
+    from napari_iseg.ui._workers import Job
+
+__all__ = ["PlaneWork"]
+
+
+class PlaneWork:
+    """The object that is being made on one plane.
+
+    Until the method and the plane's pixels are loaded there is no session; clicks are kept in order, can be taken back,
+    and are handed to the session when it comes.
+
+    Parameters
+    ----------
+    plane
+        Where.
+    shape
+        (rows, columns) of the plane.
+    session
+        An object that goes on, or None for a new one.
+
+    Attributes
+    ----------
+    job
+        The request that is being answered, or None.
+    asked_at
+        When its click came, in seconds of ``time.perf_counter``.
+    accept_on_answer
+        The user accepted before the answer came.
+    next_clicks
+        Clicks given after that, for the next object.
+    taken_back
+        The finished object that this one was, if its acceptance was undone; redo finishes it again.
+    label
+        The id that it had then, or None.
+    """
+
+    def __init__(self, plane: PlaneAddress, shape: tuple[int, int], session: Session | None = None) -> None:
+        self.plane = plane
+        self.shape = shape
+        self.session = session
+        self.job: Job | None = None
+        self.asked_at = 0.0
+        self.accept_on_answer = False
+        self.next_clicks: list[Click] = []
+        self.taken_back: TakenBack | None = None
+        self.label: int | None = None
+        self._steps: list[tuple[Prompt, ...]] = [()]
+        self._position = 0
+
+    @property
+    def prompts(self) -> tuple[Prompt, ...]:
+        """The prompts of the present state."""
+        return self.session.prompts if self.session is not None else self._steps[self._position]
+
+    @property
+    def pending(self) -> bool:
+        """Whether the present prompts have no answer yet."""
+        return self.session.pending if self.session is not None else bool(self.prompts)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a prompt to take back."""
+        return self.session.can_undo if self.session is not None else self._position > 0
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a prompt to give again."""
+        return self.session.can_redo if self.session is not None else self._position + 1 < len(self._steps)
+
+    def edit(self, prompts: tuple[Prompt, ...]) -> None:
+        """Make these the present prompts, as one step.
+
+        Raises
+        ------
+        PromptError
+            If one lies outside the image; nothing has changed then.
+        """
+        if self.session is not None:
+            self.session.edit(prompts)
+            return
+        for prompt in prompts:
+            check_inside(prompt, self.shape)
+        del self._steps[self._position + 1 :]
+        self._steps.append(prompts)
+        self._position += 1
+
+    def step(self, by: int) -> bool:
+        """Undo (-1) or redo (+1) one step; False if there is none."""
+        if self.session is not None:
+            return self.session.undo() if by < 0 else self.session.redo()
+        if not 0 <= self._position + by < len(self._steps):
+            return False
+        self._position += by
+        return True
+
+    def open(self, rgb: np.ndarray, predictor: Predictor, threshold: float) -> None:
+        """Start the session and give it every step that was made meanwhile, each its own undo step."""
+        self.session = Session(rgb, predictor)
+        self.session.threshold = threshold
+        for prompts in self._steps[1:]:
+            self.session.edit(prompts)
+        for _ in range(len(self._steps) - 1 - self._position):
+            self.session.undo()
+
+    def close(self) -> None:
+        """End the session, to ask another method; one step for each prompt is kept."""
+        self.cancel()
+        if self.session is not None:
+            prompts = self.session.prompts
+            self._steps = [prompts[:count] for count in range(len(prompts) + 1)]
+            self._position = len(prompts)
+            self.session = None
+
+    def cancel(self) -> None:
+        """Give up the request that is being answered."""
+        if self.job is not None:
+            self.job.cancel()
+            self.job = None

@@ -1,0 +1,235 @@
+"""The dock "Segment": a thin view on a controller."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari.utils.notifications import show_error, show_info
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_iseg.io import LABEL_ENDINGS
+from napari_iseg.ui._canvas import CanvasClicks
+from napari_iseg.ui._controller import Controller
+from napari_iseg.ui._files import Files
+from napari_iseg.ui._keys import EXPORT, add_key
+from napari_iseg.ui._loading import Loaded, load_method
+from napari_iseg.ui._objects_list import ObjectsList
+from napari_iseg.ui._status import StatusLine
+from napari_iseg.ui._telling import told
+from napari_iseg.ui._tool_panel import ToolPanel
+from napari_iseg.ui._workers import Workers
+from napari_iseg.zoo import METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from napari.viewer import Viewer
+
+__all__ = ["SegmentWidget"]
+
+TOOLTIP = Qt.ItemDataRole.ToolTipRole
+
+
+class SegmentWidget(QWidget):
+    """Click an object, refine it, accept it, export.
+
+    Parameters
+    ----------
+    napari_viewer
+        The viewer that it is docked in.
+    load
+        Loads a method by its name, in a thread.
+    """
+
+    def __init__(self, napari_viewer: Viewer, load: Callable[[str], Loaded] = load_method) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._workers = Workers(self)
+        self.controller = Controller(napari_viewer, self._workers, load)
+        self.files = Files(self.controller, self._workers, load)
+        self.panel = ToolPanel(self.controller, self)
+        self._build()
+        add_key(self, EXPORT, self.ask_where_to_export)
+        # Not at once: the dock is painted first, then the method is loaded.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.timeout.connect(self._prepare)
+        self._connect(CanvasClicks(napari_viewer, self._on_click, self._wants_click))
+        self._on_images()
+        self._refresh()
+
+    def _build(self) -> None:
+        self.image_box = QComboBox()
+        self.image_box.setToolTip("The image to segment.")
+        self.method_box = QComboBox()
+        for spec in METHODS.values():
+            self.method_box.addItem(spec.title.split(":")[0], spec.name)
+            self.method_box.setItemData(self.method_box.count() - 1, f"{spec.title}\n{spec.paper}", TOOLTIP)
+        for box in (self.image_box, self.method_box):
+            # A long name must not widen the dock.
+            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.image_box.activated.connect(self._on_image_chosen)
+        self.method_box.activated.connect(self._on_method_chosen)
+        self.status = StatusLine()
+        self.objects_title = QLabel()
+        self.objects = ObjectsList(self.controller)
+        self.export_button = QPushButton(f"Export…  ({EXPORT})")
+        self.export_button.setToolTip("Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid.")
+        self.export_button.clicked.connect(self.ask_where_to_export)
+        form = QFormLayout()
+        form.addRow("Image", self.image_box)
+        form.addRow("Method", self.method_box)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.status)
+        layout.addWidget(self.panel)
+        layout.addWidget(self.objects_title)
+        layout.addWidget(self.objects, stretch=1)
+        layout.addWidget(self.export_button)
+        layout.addLayout(self._session_row())
+
+    def _session_row(self) -> QHBoxLayout:
+        self.save_button = QPushButton("Save session…")
+        self.save_button.setToolTip("Write every object's clicks to a file, to go on another day.")
+        self.save_button.clicked.connect(self.ask_where_to_save)
+        self.load_button = QPushButton("Load session…")
+        self.load_button.setToolTip("Make the objects of a session file anew from their clicks.")
+        self.load_button.clicked.connect(self.ask_what_to_load)
+        row = QHBoxLayout()
+        row.addWidget(self.save_button)
+        row.addWidget(self.load_button)
+        return row
+
+    def _connect(self, canvas: CanvasClicks) -> None:
+        controller, workers, viewer = self.controller, self._workers, self._viewer
+        controller.changed.connect(self._refresh)
+        controller.images_changed.connect(self._on_images)
+        controller.said.connect(_say)
+        controller.failed.connect(_complain)
+        viewer.layers.selection.events.active.connect(self._on_active)
+        self._active: Any = None
+        self._on_active()
+        on_active = self._on_active
+
+        def let_go() -> None:
+            # Of this object only the Python half is left when it is destroyed; none of its widgets may be touched.
+            workers.close()
+            canvas.close()
+            controller.close()
+            viewer.layers.selection.events.active.disconnect(on_active)
+
+        self.destroyed.connect(let_go)
+
+    @told
+    def export(self, path: str | Path) -> None:
+        """Write the labels; a notification says when it is done, or what went wrong."""
+        self.files.export(path)
+
+    @told
+    def save_session(self, path: str | Path) -> None:
+        """Write how every object was made."""
+        self.files.save_session(path)
+
+    @told
+    def load_session(self, path: str | Path) -> None:
+        """Make the objects of a session file anew."""
+        self.files.load_session(path)
+
+    def ask_where_to_export(self) -> None:
+        """Ask for a file and write the labels to it."""
+        endings = " ".join(f"*{ending}" for ending in LABEL_ENDINGS)
+        path, _ = QFileDialog.getSaveFileName(self, "Export labels", self._proposed_name(), f"Labels ({endings})")
+        if path:
+            self.export(path if Path(path).suffix else f"{path}.tif")
+
+    def ask_where_to_save(self) -> None:
+        """Ask for a file and write the session to it."""
+        path, _ = QFileDialog.getSaveFileName(self, "Save session", "session.json", "Sessions (*.json)")
+        if path:
+            self.save_session(path if Path(path).suffix else f"{path}.json")
+
+    def ask_what_to_load(self) -> None:
+        """Ask for a session file and load it."""
+        path, _ = QFileDialog.getOpenFileName(self, "Load session", "", "Sessions (*.json)")
+        if path:
+            self.load_session(path)
+
+    def _proposed_name(self) -> str:
+        image = self.controller.image
+        if image is None:
+            return "labels.tif"
+        source = Path(image.source.path) if image.source.path else None
+        medical = source is not None and source.name.lower().endswith((".nii", ".nii.gz"))
+        name = f"{image.name}_labels{'.nii.gz' if medical else '.tif'}"
+        return str(source.parent / name) if source is not None else name
+
+    @told
+    def _on_click(self, position: Sequence[float], left: bool) -> None:
+        self.controller.click(position, include=left == self.controller.include)
+
+    def _wants_click(self) -> bool:
+        return self.isVisible() and self.controller.image is not None and not self.controller.busy_tool
+
+    def _on_image_chosen(self, index: int) -> None:
+        self.controller.choose_image(self.controller.images[index])
+
+    @told
+    def _on_method_chosen(self, index: int) -> None:
+        self.controller.choose_method(self.method_box.itemData(index))
+
+    def _on_images(self, _event: Any = None) -> None:
+        images = self.controller.images
+        self.image_box.clear()
+        for image in images:
+            self.image_box.addItem(image.name)
+            image.events.name.connect(self._on_images)
+        if self.controller.image in images:
+            self.image_box.setCurrentIndex(images.index(self.controller.image))
+            self._soon.start()
+        self.image_box.setEnabled(bool(images))
+
+    @told
+    def _prepare(self) -> None:
+        self.controller.prepare()
+
+    def _on_active(self, _event: Any = None) -> None:
+        """Follow the tool of the active layer: a brush must not click."""
+        if self._active is not None:
+            self._active.events.mode.disconnect(self._refresh)
+        self._active = self._viewer.layers.selection.active
+        if self._active is not None:
+            self._active.events.mode.connect(self._refresh)
+        self._refresh()
+
+    def _refresh(self, _event: Any = None) -> None:
+        controller = self.controller
+        self.method_box.setCurrentIndex(self.method_box.findData(controller.answering.method))
+        self.panel.refresh()
+        self.status.show_state(controller)
+        count = len(controller.finished)
+        self.objects_title.setText(f"Objects  {count}" if count else "Objects")
+        self.objects.refresh()
+        there_is_something = bool(count) or (controller.project is not None and controller.project.has_unfinished)
+        self.export_button.setEnabled(there_is_something)
+        self.save_button.setEnabled(there_is_something)
+        self.load_button.setEnabled(controller.image is not None)
+
+
+def _say(sentence: str) -> None:
+    show_info(sentence)
+
+
+def _complain(sentence: str) -> None:
+    show_error(sentence)

@@ -1,0 +1,116 @@
+"""The controls that act on the unfinished object, and their keys; disabled while there is no plane to click."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_iseg.ui._keys import ACCEPT, CANCEL, REDO, TOGGLE, UNDO, add_key
+from napari_iseg.ui._state import State
+from napari_iseg.ui._telling import told
+
+if TYPE_CHECKING:
+    from napari_iseg.ui._controller import Controller
+
+__all__ = ["ToolPanel"]
+
+
+class ToolPanel(QWidget):
+    """Include and exclude, threshold, undo and redo, accept.
+
+    Parameters
+    ----------
+    controller
+        What it acts on.
+    parent
+        The dock.
+    """
+
+    def __init__(self, controller: Controller, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        self._make_buttons()
+        self._make_threshold()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addLayout(self._grid())
+        layout.addWidget(self.accept_button)
+        layout.addWidget(self.overwrite_box)
+        add_key(self, TOGGLE, controller.toggle_include)
+        add_key(self, UNDO, controller.undo)
+        add_key(self, REDO, controller.redo)
+        add_key(self, ACCEPT, self._accept)
+        self._cancel_key = add_key(self, CANCEL, controller.cancel)
+
+    def _make_buttons(self) -> None:
+        controller = self._controller
+        self.include_button = _sign_button(f"●  Include  ({TOGGLE})", "Left click includes, right click excludes.")
+        self.exclude_button = _sign_button(f"✕  Exclude  ({TOGGLE})", "Left click excludes, right click includes.")
+        self._signs = QButtonGroup(self)
+        self._signs.addButton(self.include_button)
+        self._signs.addButton(self.exclude_button)
+        self.include_button.clicked.connect(self._on_sign)
+        self.exclude_button.clicked.connect(self._on_sign)
+        self.undo_button = QPushButton(f"Undo  ({UNDO})")
+        self.undo_button.clicked.connect(controller.undo)
+        self.redo_button = QPushButton(f"Redo  ({REDO})")
+        self.redo_button.clicked.connect(controller.redo)
+        self.accept_button = QPushButton(f"Accept, next object  ({ACCEPT})")
+        self.accept_button.setToolTip("Write the object into the layer 'Objects' and begin the next one.")
+        self.accept_button.clicked.connect(self._accept)
+        self.overwrite_box = QCheckBox("Allow overwriting finished objects")
+        self.overwrite_box.setToolTip("Otherwise a new object takes only pixels that belong to no finished one.")
+        self.overwrite_box.toggled.connect(self._on_overwrite)
+
+    def _make_threshold(self) -> None:
+        slider: Any = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        slider.setRange(0.01, 0.99)
+        slider.setSingleStep(0.01)
+        slider.setDecimals(2)
+        slider.setValue(self._controller.answering.threshold)
+        slider.setToolTip("How sure the method must be of a pixel: lower makes the object larger, higher smaller.")
+        slider.valueChanged.connect(self._controller.set_threshold)
+        self.threshold_slider = slider
+
+    def _grid(self) -> QGridLayout:
+        grid = QGridLayout()
+        grid.addWidget(self.include_button, 0, 0)
+        grid.addWidget(self.exclude_button, 0, 1)
+        grid.addWidget(QLabel("Threshold"), 1, 0)
+        grid.addWidget(self.threshold_slider, 1, 1)
+        grid.addWidget(self.undo_button, 2, 0)
+        grid.addWidget(self.redo_button, 2, 1)
+        return grid
+
+    def refresh(self) -> None:
+        """Show the controller's state."""
+        controller = self._controller
+        state = controller.state
+        work = controller.work
+        self.setEnabled(state not in (State.NO_IMAGE, State.NO_PLANE))
+        (self.include_button if controller.include else self.exclude_button).setChecked(True)
+        self.undo_button.setEnabled(controller.can_undo)
+        self.redo_button.setEnabled(controller.can_redo)
+        self.accept_button.setEnabled(work is not None and bool(work.prompts) and not work.accept_on_answer)
+        self._cancel_key.setEnabled(work is not None and work.pending)
+
+    def _on_sign(self) -> None:
+        if self._controller.include != self.include_button.isChecked():
+            self._controller.toggle_include()
+
+    def _on_overwrite(self, allowed: bool) -> None:
+        self._controller.overwrite = allowed
+
+    @told
+    def _accept(self) -> None:
+        self._controller.accept()
+
+
+def _sign_button(text: str, tip: str) -> QPushButton:
+    button = QPushButton(text)
+    button.setCheckable(True)
+    button.setToolTip(f"{tip} {TOGGLE} swaps.")
+    return button

@@ -1,0 +1,101 @@
+"""The only place with threads: work goes in, its answer comes back in the window's thread."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from napari.qt.threading import create_worker
+from qtpy.QtCore import QObject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Job", "Workers"]
+
+T = TypeVar("T")
+
+
+class Job:
+    """One piece of work that is being done in another thread."""
+
+    def __init__(self, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
+        self._done = done
+        self._failed = failed
+        self._is_cancelled = False
+
+    def cancel(self) -> None:
+        """Ask the work to end early; its answer is dropped in any case."""
+        self._is_cancelled = True
+
+    def cancelled(self) -> bool:
+        """Whether the work should end early; may be asked in any thread."""
+        return self._is_cancelled
+
+    def finish(self, answer: Any, error: Exception | None) -> None:
+        """Hand over what came out, unless nobody wants it any more."""
+        if self._is_cancelled:
+            return
+        if error is None:
+            self._done(answer)
+        else:
+            self._failed(error)
+
+
+class Workers(QObject):
+    """Runs work in napari's thread pool.
+
+    The answers arrive through a method of this object, which lives in the window's thread; when the window is gone, so
+    is this object, and no answer arrives.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._jobs: set[Job] = set()
+        self._closed = False
+
+    @property
+    def busy(self) -> bool:
+        """Whether any thread is still working, cancelled work included."""
+        return bool(self._jobs)
+
+    def start(
+        self,
+        work: Callable[[Callable[[], bool]], T],
+        done: Callable[[T], None],
+        failed: Callable[[Exception], None],
+    ) -> Job:
+        """Do ``work`` in another thread.
+
+        Parameters
+        ----------
+        work
+            Called there with a function that tells whether it should end early.
+        done, failed
+            Called here, later, with the answer or with the error.
+        """
+        job = Job(done, failed)
+        if self._closed:
+            job.cancel()
+            return job
+        self._jobs.add(job)
+        create_worker(_run, job, work, _connect={"returned": self._returned})
+        return job
+
+    def close(self) -> None:
+        """Cancel everything and drop every answer; no further work is taken."""
+        self._closed = True
+        for job in self._jobs:
+            job.cancel()
+
+    def _returned(self, outcome: tuple[Job, Any, Exception | None]) -> None:
+        job, answer, error = outcome
+        self._jobs.discard(job)
+        job.finish(answer, error)
+
+
+def _run(job: Job, work: Callable[[Callable[[], bool]], T]) -> tuple[Job, T | None, Exception | None]:
+    # Errors travel as values: raised here they would reach the user twice, from the thread and from the window.
+    try:
+        return job, work(job.cancelled), None
+    except Exception as error:
+        return job, None, error
