@@ -93,16 +93,16 @@ class RandomWalkerOptions(Options):
     Parameters
     ----------
     beta
-        How strongly an edge in the image stops the walker.
+        How strongly an edge in the image stops the walker; scikit-image's own default is 130.
     max_side
         The image is reduced so that its longer side has at most this many pixels, for speed.
     seed_radius
         Radius in image pixels of the disk that a click seeds.
     """
 
-    beta: float = 130.0
+    beta: float = 1000.0
     max_side: int = 256
-    seed_radius: float = 3.0
+    seed_radius: float = 5.0
 
     def __post_init__(self) -> None:
         Options.__post_init__(self)
@@ -156,7 +156,9 @@ def _read(name: str, text: str, kind: Any) -> Any:
             return numbers
         raise ValueError(text)
     except (KeyError, ValueError) as error:
-        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(kind, "a whole number or ROWS,COLUMNS")
+        wanted = {bool: "true or false", int: "a whole number", float: "a number"}.get(
+            kind, "a whole number or ROWS,COLUMNS"
+        )
         raise OptionError(f"Option {name!r} must be {wanted}; {text!r} was given.") from error
 
 
