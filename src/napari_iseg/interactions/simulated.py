@@ -74,7 +74,7 @@ def iou(truth: NDArray[np.integer], mask: NDArray[np.bool_]) -> float:
     """
     valid = truth != IGNORE
     union = np.count_nonzero((mask | (truth == 1)) & valid)
-    return np.count_nonzero(mask & (truth == 1)) / union if union else 1.0
+    return float(np.count_nonzero(mask & (truth == 1)) / union) if union else 1.0
 
 
 def sample_training_click(

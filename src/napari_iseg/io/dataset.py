@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DatasetFolder", "DatasetObject", "Sample", "Split", "in_held_back"]
+__all__ = ["IGNORE", "DatasetFolder", "DatasetObject", "Sample", "Split", "in_held_back"]
 
 Split = Literal["all", "train", "held-back"]
 """Which images of a folder: all, those to train on (about 80 %) or those held back from training (about 20 %)."""

@@ -1,0 +1,71 @@
+"""``napari-iseg evaluate``: how many clicks a method needs on a folder of images with references."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, cast
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from napari_iseg.cli.segment import parse_options
+from napari_iseg.errors import ExportError
+
+if TYPE_CHECKING:
+    from napari_iseg.evaluation import ObjectResult
+    from napari_iseg.io.dataset import Split
+
+__all__ = ["evaluate"]
+
+
+def evaluate(
+    method: Annotated[str, typer.Option(help="The method; see 'napari-iseg methods'.")],
+    data: Annotated[Path, typer.Option(help="Dataset folder with images/ and labels/; 65535 in labels is ignored.")],
+    weights: Annotated[
+        str | None, typer.Option(help="Known name, .safetensors or .pth file; the method's own when left out.")
+    ] = None,
+    labels: Annotated[str, typer.Option(help="Name of the folder of references.")] = "labels",
+    split: Annotated[str, typer.Option(help="Which images: all, train or held-back (from training).")] = "all",
+    limit: Annotated[int | None, typer.Option(help="At most this many objects, spread evenly over the images.")] = None,
+    per_image: Annotated[int | None, typer.Option(help="At most this many objects of each image.")] = None,
+    min_pixels: Annotated[int, typer.Option(help="Leave out objects with fewer pixels.")] = 1,
+    max_clicks: Annotated[int, typer.Option(help="Give up after this many clicks.")] = 20,
+    target_iou: Annotated[float, typer.Option(help="Stop an object at this IoU; 1.01 gives it all clicks.")] = 0.90,
+    option: Annotated[
+        list[str] | None, typer.Option(help="Predictor option as key=value; threshold is 0.49 unless given.")
+    ] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    json: Annotated[Path | None, typer.Option(help="Write every click and IoU here.")] = None,
+) -> None:
+    """Count the clicks that a method needs, by the published protocol, and time them."""
+    from napari_iseg.evaluation import evaluate_folder
+
+    if json is not None and not json.absolute().parent.is_dir():
+        # Said now, not after an hour of evaluation.
+        raise ExportError(f"There is no folder {json.absolute().parent} for the report; make it or choose another.")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(f"{method} on {data.name}", total=None)
+
+        def show(done: int, total: int, result: ObjectResult) -> None:
+            bar.update(task, completed=done, total=total)
+
+        report = evaluate_folder(
+            method,
+            data,
+            weights=weights,
+            device=device,
+            options=parse_options(option or ()),
+            labels=labels,
+            split=cast("Split", split),
+            limit=limit,
+            per_image=per_image,
+            min_pixels=min_pixels,
+            max_clicks=max_clicks,
+            target_iou=target_iou,
+            progress=show,
+        )
+    if json is not None:
+        report.write_json(json)
+    Console().print(report.table())

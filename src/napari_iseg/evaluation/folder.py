@@ -1,0 +1,140 @@
+"""A method on the objects of a dataset folder."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from napari_iseg import __version__
+from napari_iseg.errors import OptionError
+from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult, evaluate_object
+from napari_iseg.evaluation.report import Report
+from napari_iseg.inference.opening import make_predictor
+from napari_iseg.inference.session import Session
+from napari_iseg.io.dataset import DatasetFolder
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from pathlib import Path
+
+    from napari_iseg.inference.predictor import Predictor
+    from napari_iseg.io.dataset import DatasetObject, Split
+
+__all__ = ["THRESHOLD", "evaluate_folder", "evaluate_objects"]
+
+THRESHOLD = 0.49
+"""The probability threshold of the published evaluations."""
+
+_log = logging.getLogger(__name__)
+
+
+def evaluate_folder(
+    method: str,
+    data: str | Path,
+    *,
+    weights: str | Path | None = None,
+    device: str = "auto",
+    options: Mapping[str, Any] | None = None,
+    labels: str = "labels",
+    split: Split = "all",
+    limit: int | None = None,
+    per_image: int | None = None,
+    min_pixels: int = 1,
+    max_clicks: int = MAX_CLICKS,
+    target_iou: float = TARGET_IOU,
+    progress: Callable[[int, int, ObjectResult], None] | None = None,
+) -> Report:
+    """Evaluate a method on a dataset folder.
+
+    Parameters
+    ----------
+    method, weights, device, options
+        As for :func:`napari_iseg.make_predictor`, except that the threshold is 0.49 unless ``options`` has another.
+    data, labels, split
+        As for :class:`napari_iseg.io.dataset.DatasetFolder`.
+    limit, per_image, min_pixels
+        Which objects: as for :meth:`napari_iseg.io.dataset.DatasetFolder.objects`.
+    max_clicks, target_iou
+        As for :func:`evaluate_object`.
+    progress
+        Called after every object with the number done, the number of all, and the object's result.
+
+    Raises
+    ------
+    IsegError
+        If the method, its weights or options, the device or the data cannot be used, or a number is out of range.
+        An object on which the method fails is no error: it is recorded and counts as ``max_clicks``.
+    """
+    _check(limit=limit, per_image=per_image, min_pixels=min_pixels, max_clicks=max_clicks)
+    if not target_iou > 0:
+        raise OptionError(f"The target IoU must be above 0; {target_iou} was given.")
+    folder = DatasetFolder(data, labels=labels, split=split)
+    chosen = {"threshold": THRESHOLD, **(options or {})}
+    predictor = make_predictor(method, weights=weights, device=device, options=chosen)
+    total = folder.count(per_image=per_image, limit=limit, min_pixels=min_pixels)
+    objects = folder.objects(per_image=per_image, limit=limit, min_pixels=min_pixels)
+    results = evaluate_objects(
+        predictor,
+        objects,
+        max_clicks=max_clicks,
+        target_iou=target_iou,
+        progress=None if progress is None else lambda done, result: progress(done, total, result),
+    )
+    settings = {
+        "method": method,
+        "weights": None if weights is None else str(weights),
+        "options": asdict(predictor.options),
+        "device": device,
+        "data": str(data),
+        "labels": labels,
+        "split": split,
+        "limit": limit,
+        "per_image": per_image,
+        "min_pixels": min_pixels,
+        "version": __version__,
+    }
+    return Report(results, max_clicks, target_iou, settings)
+
+
+def evaluate_objects(
+    predictor: Predictor,
+    objects: Iterable[DatasetObject],
+    *,
+    max_clicks: int = MAX_CLICKS,
+    target_iou: float = TARGET_IOU,
+    progress: Callable[[int, ObjectResult], None] | None = None,
+) -> list[ObjectResult]:
+    """Evaluate a predictor on objects, each in a session of its own.
+
+    Parameters
+    ----------
+    predictor
+        The method, loaded once for all.
+    objects
+        The objects.
+    max_clicks, target_iou
+        As for :func:`evaluate_object`.
+    progress
+        Called after every object with the number done and the object's result.
+    """
+    results: list[ObjectResult] = []
+    for one in objects:
+        result = ObjectResult(one.name, one.plane, one.object_id)
+        try:
+            session = Session(one.image, predictor)
+            evaluate_object(session, one.truth, max_clicks=max_clicks, target_iou=target_iou, result=result)
+        except Exception as error:
+            # Hours of evaluation must not be lost to one object; the log keeps the traceback, the report the sentence.
+            _log.exception("The method failed on object %d of %r", one.object_id, one.name)
+            result.error = f"{type(error).__name__}: {error}"
+        results.append(result)
+        if progress is not None:
+            progress(len(results), result)
+    return results
+
+
+def _check(**numbers: int | None) -> None:
+    for name, number in numbers.items():
+        if number is not None and number < 1:
+            raise OptionError(f"{name.replace('_', '-')} must be a whole number of at least 1; {number} was given.")

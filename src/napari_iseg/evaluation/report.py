@@ -1,0 +1,140 @@
+"""The report of an evaluation: the measures over all objects, as a table to read and as JSON to keep."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from rich.table import Table
+
+from napari_iseg.errors import ExportError
+from napari_iseg.evaluation import metrics
+from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from napari_iseg.evaluation.protocol import ObjectResult
+
+__all__ = ["Report", "reports_table"]
+
+_THRESHOLDS = (0.80, 0.85, 0.90, 0.95)
+_CLICKS = (1, 2, 3, 5, 10, 20)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All objects of an evaluation.
+
+    Parameters
+    ----------
+    results
+        One per object.
+    max_clicks, target_iou
+        As each object was evaluated.
+    settings
+        What was evaluated, to be kept with the numbers: method, weights, options, data and so on.
+    """
+
+    results: Sequence[ObjectResult]
+    max_clicks: int = MAX_CLICKS
+    target_iou: float = TARGET_IOU
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """The targets that this run can tell about: those up to the one at which it stopped."""
+        return tuple(t for t in _THRESHOLDS if metrics.reaches(self.target_iou, t)) or (self.target_iou,)
+
+    @property
+    def failed(self) -> int:
+        """How many objects ended with an error. They count as reaching no target."""
+        return sum(result.error is not None for result in self.results)
+
+    def noc(self, target: float) -> float:
+        """Return NoC@target, the mean number of clicks to reach an IoU."""
+        return metrics.number_of_clicks(self._sequences(), target, self.max_clicks)
+
+    def nof(self, target: float, *, strict: bool = False) -> int:
+        """Return NoF@target as published, or ``strict``: only objects that never reach it."""
+        return metrics.count_failures(self._sequences(), target, self.max_clicks, strict=strict)
+
+    def mean_iou(self, click: int) -> float | None:
+        """Return mIoU@click, or None where the run stopped before that click for some object."""
+        return metrics.mean_iou(self._sequences(), click)
+
+    @property
+    def seconds_per_click(self) -> float:
+        """Mean wall time of a click, over all clicks of all objects; NaN without any."""
+        seconds = [second for result in self.results for second in result.seconds]
+        return float(np.mean(seconds)) if seconds else float("nan")
+
+    @property
+    def seconds_per_object(self) -> float:
+        """Mean wall time of an object; NaN without any."""
+        return float(np.mean([sum(result.seconds) for result in self.results])) if self.results else float("nan")
+
+    def summary(self) -> dict[str, Any]:
+        """Return the measures by name, ready for JSON."""
+        names = {threshold: f"{round(threshold * 100)}" for threshold in self.thresholds}
+        ious = {f"mIoU@{click}": self.mean_iou(click) for click in _CLICKS}
+        return {
+            "objects": len(self.results),
+            "failed": self.failed,
+            **{f"NoC@{name}": self.noc(threshold) for threshold, name in names.items()},
+            **{f"NoF@{name}": self.nof(threshold) for threshold, name in names.items()},
+            **{f"NoF@{name}_strict": self.nof(threshold, strict=True) for threshold, name in names.items()},
+            **{name: value for name, value in ious.items() if value is not None},
+            "seconds_per_click": _number(self.seconds_per_click),
+            "seconds_per_object": _number(self.seconds_per_object),
+        }
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return everything, ready for JSON."""
+        limits = {"max_clicks": self.max_clicks, "target_iou": self.target_iou}
+        results = [asdict(result) for result in self.results]
+        return {"settings": {**self.settings, **limits}, "summary": self.summary(), "results": results}
+
+    def write_json(self, path: Path) -> None:
+        """Write everything as JSON.
+
+        Raises
+        ------
+        ExportError
+            If the file cannot be written.
+        """
+        try:
+            path.write_text(json.dumps(self.as_dict(), indent=1, default=str, allow_nan=False) + "\n", encoding="utf-8")
+        except OSError as error:
+            reason = error.strerror or error
+            raise ExportError(f"The report cannot be written to {path} ({reason}); choose another place.") from error
+
+    def _sequences(self) -> list[list[float]]:
+        # However good it was before: a method that fails would not have let the user go on.
+        return [[0.0] * self.max_clicks if result.error is not None else result.ious for result in self.results]
+
+    def table(self) -> Table:
+        """Return the measures as a table to print."""
+        return reports_table([self])
+
+
+def reports_table(reports: Sequence[Report]) -> Table:
+    """Return a table with one column per report and one line per measure."""
+    table = Table("", box=None, pad_edge=False, header_style="bold")
+    for report in reports:
+        table.add_column(str(report.settings.get("method", "")), justify="right")
+    summaries = [report.summary() for report in reports]
+    for name in dict.fromkeys(name for summary in summaries for name in summary):
+        table.add_row(name.replace("_", " "), *(_shown(summary.get(name)) for summary in summaries))
+    return table
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else str(value) if isinstance(value, int) else f"{value:.3f}"
+
+
+def _number(value: float) -> float | None:
+    return None if np.isnan(value) else value

@@ -1,0 +1,56 @@
+"""``napari-iseg evaluate`` on a small folder: a table on stdout, JSON in a file, one sentence on bad input."""
+
+from __future__ import annotations
+
+import json
+
+import imageio.v3 as iio
+import numpy as np
+import pytest
+
+
+@pytest.fixture
+def data(tmp_path):
+    """Three images of one bright disk each."""
+    row, column = np.ogrid[:41, :57]
+    truth = (row - 17) ** 2 + (column - 33) ** 2 <= 81
+    for part, values in (("images", np.where(truth, 200, 30)), ("labels", truth)):
+        (tmp_path / "cells" / part).mkdir(parents=True)
+        for name in "abc":
+            iio.imwrite(tmp_path / "cells" / part / f"{name}.png", values.astype(np.uint8))
+    return tmp_path / "cells"
+
+
+def test_it_prints_a_table_and_writes_json(run, data, tmp_path):
+    out = tmp_path / "out.json"
+    done = run(
+        "evaluate", "--method", "random-walker", "--data", data, "--limit", 2, "--per-image", 1, "--max-clicks", 3,
+        "--option", "beta=500", "--option", "seed-radius=2", "--json", out,
+    )  # fmt: skip
+    assert done.code == 0
+    assert "NoC@85" in done.out
+    assert "random-walker" in done.out
+    kept = json.loads(out.read_text())
+    assert kept["summary"]["objects"] == 2
+    assert kept["settings"]["options"] == {"threshold": 0.49, "beta": 500.0, "max_side": 256, "seed_radius": 2.0}
+    assert kept["settings"]["max_clicks"] == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        (["--method", "random-walkr"], "Did you mean 'random-walker'?"),
+        (["--data", "nowhere"], "There is no folder nowhere"),
+        (["--split", "test"], "There is no split named 'test'"),
+        (["--option", "beta=much"], "must be a number"),
+        (["--limit", "0"], "limit must be a whole number of at least 1"),
+        (["--labels", "labels_mito"], "labels_mito"),
+        (["--json", "missing/out.json"], "There is no folder"),
+    ],
+)
+def test_bad_input_is_one_sentence_and_code_2(run, data, change, sentence):
+    done = run("evaluate", "--method", "random-walker", "--data", data, *change)
+    assert done.code == 2
+    assert sentence in done.err.replace("\n", " ")
+    assert "Traceback" not in done.err
+    assert not done.out
