@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from napari_iseg.errors import IsegError
+
 __all__ = ["bundled_folder"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
@@ -25,7 +27,7 @@ def bundled_folder(name: Literal["models", "sample_data"]) -> Path:
 
     Raises
     ------
-    FileNotFoundError
+    IsegError
         If it is in neither place: the installation is damaged.
     """
     installed = _PACKAGE / "_bundled" / name
@@ -34,4 +36,4 @@ def bundled_folder(name: Literal["models", "sample_data"]) -> Path:
     checkout = _PACKAGE.parents[1]
     if (checkout / "pyproject.toml").is_file() and (checkout / name).is_dir():
         return checkout / name
-    raise FileNotFoundError(f"The folder {installed} is missing; install napari-iseg again.")
+    raise IsegError(f"The folder {installed} is missing; install napari-iseg again.")
