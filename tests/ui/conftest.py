@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QThreadPool
+from qtpy.QtGui import QMouseEvent
+from qtpy.QtWidgets import QApplication
+from skimage.segmentation import flood
+
 from napari_iseg.inference.prediction import Prediction
 from napari_iseg.interactions import Click, Prompt
 from napari_iseg.ui import SegmentWidget
 from napari_iseg.ui._loading import Loaded
 from napari_iseg.zoo import Options
-from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
-from qtpy.QtGui import QMouseEvent
-from qtpy.QtWidgets import QApplication
-from skimage.segmentation import flood
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 
 class FloodPredictor:
@@ -102,6 +105,7 @@ class Hand:
             )
             QApplication.sendEvent(self.native, move)
         self.qtbot.mouseRelease(self.native, Qt.MouseButton.LeftButton, pos=end)
+        self.qtbot.wait(100)
 
     def press(self, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
         self.native.setFocus()
@@ -122,6 +126,10 @@ class Hand:
             return not waiting and not controller.answering.preparing and not controller.restoring
 
         self.qtbot.waitUntil(is_quiet, timeout=20000)
+
+    def wait_for_note(self, notes: list[str], words: str) -> None:
+        """Wait until napari was told to show a sentence with these words."""
+        self.qtbot.waitUntil(lambda: any(words in note for note in notes), timeout=10000)
 
     def layer(self, name: str) -> Any:
         return self.viewer.layers[name]
@@ -160,11 +168,13 @@ def open_hand(
         viewer.reset_view()
         qtbot.wait(300)
         hand.window.activateWindow()
+        hand.native.setFocus()
+        qtbot.waitUntil(lambda: hand.window.isActiveWindow() and hand.native.hasFocus(), timeout=5000)
         return hand
 
     yield open_window
     for hand in hands:
-        qtbot.waitUntil(lambda hand=hand: not hand.widget._workers.busy, timeout=20000)
+        qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=20000)
         hand.__dict__.clear()
 
 
@@ -189,7 +199,22 @@ DISCS = ((20, 25), (40, 60), (58, 100))
 
 
 def disc(number: int) -> np.ndarray:
-    """The mask of one of the discs."""
+    """Return the mask of one of the discs."""
     rows, columns = np.mgrid[:81, :123]
     row, column = DISCS[number]
     return (rows - row) ** 2 + (columns - column) ** 2 <= 144
+
+
+@pytest.fixture
+def notes() -> Iterator[list[str]]:
+    """Keep the sentences that napari was told to show, oldest first."""
+    from napari.utils.notifications import notification_manager
+
+    seen: list[str] = []
+
+    def take(notification: Any) -> None:
+        seen.append(notification.message)
+
+    notification_manager.notification_ready.connect(take)
+    yield seen
+    notification_manager.notification_ready.disconnect(take)

@@ -416,7 +416,8 @@ class Controller:
             elif project.layers.is_objects(layer) and project.finished.records:
                 count = _objects_in_words(len(project.finished.records))
                 self.said.emit(f"The layer {layer.name!r} with {count} was removed; undo brings it back.")
-        self.images_changed.emit()
+        if isinstance(layer, Image):
+            self.images_changed.emit()
         self.changed.emit()
 
     def _leave(self, project: Project) -> None:

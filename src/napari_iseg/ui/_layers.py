@@ -27,6 +27,9 @@ LABEL_TYPE = np.uint16
 INCLUDE = "#2ee66b"
 EXCLUDE = "#ff3df0"
 _TINT, _EDGE = 1, 2
+_POINTS_PER_IMAGE = 40
+_SYMBOLS = {True: "disc", False: "x"}
+_COLOURS = {True: INCLUDE, False: EXCLUDE}
 _PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -48,6 +51,7 @@ class WorkLayers:
         self._objects: Any = None
         self._live: Any = None
         self._prompts: Any = None
+        self._given: list[tuple[PlaneAddress, Click]] = []
         self._drawn: dict[PlaneAddress, Window] = {}
 
     @property
@@ -76,8 +80,12 @@ class WorkLayers:
         self._objects = None
 
     def prepare(self) -> None:
-        """Make all three now, so that the first click need not wait for it, and put them above the image."""
-        for layer in (self.objects, self._live_mask(), self._prompts_layer()):
+        """Make them now, so that the first click need not wait for it, and put them above the image.
+
+        Objects that the user removed are left out: they come back by undo, or begin anew with the next object.
+        """
+        objects = [self.objects] if self._objects is None or self.has_objects else []
+        for layer in (*objects, self._live_mask(), self._prompts_layer()):
             layers = self._viewer.layers
             below = layers.index(layer) < layers.index(self._image) if self._is_shown(self._image) else False
             if below:
@@ -94,15 +102,20 @@ class WorkLayers:
         """Show these prompts and no others."""
         given = list(prompts)
         layer = self._prompts_layer()
-        if not given:
-            layer.data = np.empty((0, len(self._shape)))
+        if given == self._given:
             return
-        positive = [click.positive for _, click in given]
-        layer.data = np.array([plane.point(click.row, click.column) for plane, click in given], float)
-        layer.symbol = ["disc" if sign else "x" for sign in positive]
-        layer.face_color = [INCLUDE if sign else EXCLUDE for sign in positive]
-        # An editable layer would let a dragged point differ from the prompt that was answered.
-        layer.selected_data = set()
+        old, new = ([click.positive for _, click in some] for some in (self._given, given))
+        self._given = given
+        # napari keeps the look of the points that stay and gives a further one the current look. Setting the look of
+        # all of them takes several times as long.
+        if new[: len(old)] == old and len(new) == len(old) + 1:
+            layer.current_symbol = _SYMBOLS[new[-1]]
+            layer.current_face_color = _COLOURS[new[-1]]
+        points = [plane.point(click.row, click.column) for plane, click in given]
+        layer.data = np.array(points, float).reshape(-1, len(self._shape))
+        if new[: len(old)] != old[: len(new)] or len(new) > len(old) + 1:
+            layer.symbol = [_SYMBOLS[sign] for sign in new]
+            layer.face_color = [_COLOURS[sign] for sign in new]
 
     def draw_mask(self, plane: PlaneAddress, session: Session | None) -> None:
         """Draw a session's mask on its plane, touching only the pixels where it or its predecessor lies.
@@ -156,15 +169,18 @@ class WorkLayers:
                 np.empty((0, len(self._shape))),
                 ndim=len(self._shape),
                 name=self._name("Prompts"),
-                size=10,
+                size=max(self._shape) / _POINTS_PER_IMAGE,
                 border_color="black",
-                border_width=0.15,
+                border_width=0.12,
                 **self._placement(),
             )
-            # The same size on screen at any zoom and spacing.
-            layer.canvas_size_limits = (14, 14)
+            # The same size on screen at any zoom from the whole image on. A lower limit near the upper one would make
+            # the border half as wide as the limit.
+            layer.canvas_size_limits = (2, 15)
+            # A dragged point would differ from the prompt that was answered.
             layer.editable = False
             self._prompts = self._add(layer)
+            self._given = []
         return self._prompts
 
     def _add_labels(self, name: str, data: NDArray[Any], opacity: float) -> Any:

@@ -75,7 +75,8 @@ class SegmentWidget(QWidget):
         self.image_box.setToolTip("The image to segment.")
         self.method_box = QComboBox()
         for spec in METHODS.values():
-            self.method_box.addItem(spec.title.split(":")[0], spec.name)
+            kind = "no network" if spec.network is None else "network"
+            self.method_box.addItem(f"{spec.name}  ({kind})", spec.name)
             self.method_box.setItemData(self.method_box.count() - 1, f"{spec.title}\n{spec.paper}", TOOLTIP)
         for box in (self.image_box, self.method_box):
             # A long name must not widen the dock.
@@ -116,8 +117,8 @@ class SegmentWidget(QWidget):
         controller, workers, viewer = self.controller, self._workers, self._viewer
         controller.changed.connect(self._refresh)
         controller.images_changed.connect(self._on_images)
-        controller.said.connect(_say)
-        controller.failed.connect(_complain)
+        controller.said.connect(self._say)
+        controller.failed.connect(self._complain)
         viewer.layers.selection.events.active.connect(self._on_active)
         self._active: Any = None
         self._on_active()
@@ -215,7 +216,9 @@ class SegmentWidget(QWidget):
 
     def _refresh(self, _event: Any = None) -> None:
         controller = self.controller
-        self.method_box.setCurrentIndex(self.method_box.findData(controller.answering.method))
+        index = self.method_box.findData(controller.answering.method)
+        self.method_box.setCurrentIndex(index)
+        self.method_box.setToolTip(self.method_box.itemData(index, TOOLTIP))
         self.panel.refresh()
         self.status.show_state(controller)
         count = len(controller.finished)
@@ -226,10 +229,11 @@ class SegmentWidget(QWidget):
         self.save_button.setEnabled(there_is_something)
         self.load_button.setEnabled(controller.image is not None)
 
+    def _say(self, sentence: str) -> None:
+        # While the window closes, its layers go one by one; nobody is there to read about it.
+        if self.window().isVisible():
+            show_info(sentence)
 
-def _say(sentence: str) -> None:
-    show_info(sentence)
-
-
-def _complain(sentence: str) -> None:
-    show_error(sentence)
+    def _complain(self, sentence: str) -> None:
+        if self.window().isVisible():
+            show_error(sentence)
