@@ -17,9 +17,13 @@ __all__ = ["train"]
 
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a .toml file of the same form.")],
-    data: Annotated[list[Path], typer.Option(help="Dataset folder (images/ and labels/); give it once for each folder.")],
+    data: Annotated[
+        list[Path], typer.Option(help="Dataset folder (images/ and labels/); give it once for each folder.")
+    ],
     output: Annotated[Path, typer.Option(help="Folder for checkpoints, log and weights.")] = Path("runs"),
-    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")] = False,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")
+    ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     max_seconds: Annotated[float | None, typer.Option(help="Length of the run; the recipe's when left out.")] = None,
 ) -> None:

@@ -85,7 +85,9 @@ class ClickPredictor:
         """
         strange = next((prompt for prompt in prompts if not isinstance(prompt, (Click, MaskPrompt))), None)
         if strange is not None:
-            raise PromptError(f"This method understands clicks and masks, not a {type(strange).__name__.lower()}; click instead.")
+            raise PromptError(
+                f"This method understands clicks and masks, not a {type(strange).__name__.lower()}; click instead."
+            )
         if isinstance(prompts[-1], MaskPrompt):
             return Prediction.from_mask(prompts[-1].mask)
         clicks = [prompt for prompt in prompts if isinstance(prompt, Click)]
@@ -108,7 +110,11 @@ class ClickPredictor:
         for number in range(1, passes + 1):
             if cancelled():
                 raise CancelledError
-            window = choose_window(probability, clicks, stored, self._options) if self._options.zoom_in else Window.whole(shape)
+            window = (
+                choose_window(probability, clicks, stored, self._options)
+                if self._options.zoom_in
+                else Window.whole(shape)
+            )
             patch = self._forward(encoding, probability, clicks, window)
             answer = Prediction(shape=shape, window=window, patch=patch, zoom=window, forwards=number)
             if number == passes:

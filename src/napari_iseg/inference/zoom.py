@@ -70,7 +70,8 @@ def _expanded(first: int, last: int, expansion: float, min_crop: int, limit: int
 def _holds(window: Window, clicks: Sequence[Click]) -> bool:
     # Upstream's upper bound is exclusive of the last row and column; so is this one.
     return all(
-        window.row_start <= click.row < window.row_stop - 1 and window.column_start <= click.column < window.column_stop - 1
+        window.row_start <= click.row < window.row_stop - 1
+        and window.column_start <= click.column < window.column_stop - 1
         for click in clicks
         if click.positive
     )

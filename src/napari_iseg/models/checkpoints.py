@@ -29,7 +29,9 @@ def save_checkpoint(path: Path, network: nn.Module, *, config_json: str, metadat
 
     The file appears only when it is whole.
     """
-    tensors = {name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in network.state_dict().items()}
+    tensors = {
+        name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in network.state_dict().items()
+    }
     partial = path.with_name(path.name + ".part")
     save_file(tensors, partial, metadata={**metadata, "config_json": config_json, "made_by": "napari-iseg"})
     partial.replace(path)
@@ -81,12 +83,14 @@ def require_all_keys(path: Path, network: str, state: Mapping[str, Tensor], keys
 def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     try:
         with safe_open(path, framework="pt") as file:
-            state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
+            state = {name: file.get_tensor(name) for name in file.keys()}
             metadata = dict(file.metadata() or {})
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path.name} is damaged or no safetensors file ({error}); fetch it again.") from error
     if "config_json" not in metadata:
-        raise WeightsError(f"{path.name} does not say which network it is for; only safetensors files of ours are read.")
+        raise WeightsError(
+            f"{path.name} does not say which network it is for; only safetensors files of ours are read."
+        )
     try:
         json.loads(metadata["config_json"])
     except json.JSONDecodeError as error:
@@ -152,7 +156,5 @@ def _constructor_parameters(config: Any) -> dict[str, Any]:
     if not isinstance(config, dict) or not isinstance(config.get("params"), dict):
         return {}
     return {
-        name: entry["value"]
-        for name, entry in config["params"].items()
-        if isinstance(entry, dict) and "value" in entry
+        name: entry["value"] for name, entry in config["params"].items() if isinstance(entry, dict) and "value" in entry
     }

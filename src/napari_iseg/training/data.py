@@ -12,7 +12,7 @@ from torch.nn import functional
 from torch.utils.data import IterableDataset
 
 from napari_iseg.errors import ImageError
-from napari_iseg.io.dataset import IGNORE, DatasetFolder, in_held_back
+from napari_iseg.io.dataset import DatasetFolder
 from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.procedural import procedural_sample
@@ -56,7 +56,7 @@ class Picture:
 def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list[Picture]]:
     """Load the training share of dataset folders into memory.
 
-    Held-back files (``napari_iseg.io.dataset.in_held_back``) are left out. Volumes are cut into planes along every axis.
+    Held-back images (``napari_iseg.io.dataset.in_held_back``) are left out. Volumes are cut into planes along every axis.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list
     for path in folders:
         found = []
         for labels in sorted(p.name for p in path.glob("labels*") if p.name not in _MEANINGS):
-            found += list(_pictures_of(DatasetFolder(path, labels=labels), recipe))
+            found += list(_pictures_of(DatasetFolder(path, labels=labels, split="train"), recipe))
         if not found:
             raise ImageError(f"The folder {path} has no object to train on; it needs images/ and labels/.")
         pictures[path.name] = found
@@ -81,17 +81,17 @@ _MEANINGS = ("labels_semantic",)
 
 def _pictures_of(folder: DatasetFolder, recipe: DataRecipe) -> Iterator[Picture]:
     for name in folder.names:
-        if in_held_back(name):
-            continue
-        image, labels = folder.read(name)
-        if labels.ndim == 2:
-            yield from _picture(to_rgb(image), labels, recipe)
+        sample = folder.sample(name)
+        if sample.is_volume:
+            low, high = np.percentile(sample.image, (0.5, 99.5))
+            yield from _planes(sample.image, sample.labels, (float(low), float(high)), recipe)
         else:
-            low, high = np.percentile(image, (0.5, 99.5))
-            yield from _planes(image, labels, (float(low), float(high)), recipe)
+            yield from _picture(to_rgb(sample.image), sample.labels, recipe)
 
 
-def _planes(image: np.ndarray, labels: np.ndarray, limits: tuple[float, float], recipe: DataRecipe) -> Iterator[Picture]:
+def _planes(
+    image: np.ndarray, labels: np.ndarray, limits: tuple[float, float], recipe: DataRecipe
+) -> Iterator[Picture]:
     for axis in range(3):
         useful = np.flatnonzero((labels != 0).any(axis=tuple(a for a in range(3) if a != axis)))
         step = max(len(useful) // _PLANES_PER_AXIS, 1)
@@ -104,9 +104,12 @@ def _picture(rgb: np.ndarray, labels: np.ndarray, recipe: DataRecipe) -> Iterato
     scale = recipe.max_side / max(labels.shape)
     if scale < 1:
         size = tuple(max(round(side * scale), 2) for side in labels.shape)
-        rgb = (_resized(rgb, (0, labels.shape[0], 0, labels.shape[1]), size, antialias=True) * 255).round().astype(np.uint8)
+        rgb = (
+            (_resized(rgb, (0, labels.shape[0], 0, labels.shape[1]), size, antialias=True) * 255)
+            .round()
+            .astype(np.uint8)
+        )
         labels = _nearest(labels, (0, labels.shape[0], 0, labels.shape[1]), size)
-    labels = np.where(labels == IGNORE, -1, labels).astype(np.int32)
     boxes = _boxes(labels, recipe.min_pixels)
     if boxes:
         yield Picture(np.ascontiguousarray(rgb), labels, boxes)
@@ -204,7 +207,9 @@ def _span(start: int, stop: int, side: float, limit: int, rng: np.random.Generat
     return first, first + length
 
 
-def _resized(rgb: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...], *, antialias: bool) -> np.ndarray:
+def _resized(
+    rgb: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...], *, antialias: bool
+) -> np.ndarray:
     """Cut and resize: uint8 to (rows, columns, 3) float32 in [0, 1]. Without ``antialias`` as the predictor does it."""
     cut = torch.from_numpy(rgb[window[0] : window[1], window[2] : window[3]]).permute(2, 0, 1)[None].float() / 255
     resized = functional.interpolate(

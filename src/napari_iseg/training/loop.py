@@ -175,10 +175,14 @@ class Trainer:
             If there is none, or it is of another recipe.
         """
         if not self.checkpoint.is_file():
-            raise IsegError(f"There is no checkpoint in {self.output} to resume from; leave --resume out to start anew.")
+            raise IsegError(
+                f"There is no checkpoint in {self.output} to resume from; leave --resume out to start anew."
+            )
         state = torch.load(self.checkpoint, map_location=self._fabric.device, weights_only=True)
         if state["recipe"] != self.recipe.name:
-            raise IsegError(f"The checkpoint in {self.output} is of the recipe {state['recipe']!r}; choose another --output.")
+            raise IsegError(
+                f"The checkpoint in {self.output} is of the recipe {state['recipe']!r}; choose another --output."
+            )
         self._network.module.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])

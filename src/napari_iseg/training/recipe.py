@@ -133,7 +133,9 @@ def read_recipe(name_or_file: str) -> Recipe:
     try:
         return _from_table(tomllib.loads(path.read_text()))
     except (tomllib.TOMLDecodeError, TypeError, KeyError) as error:
-        raise IsegError(f"The recipe {path.name} cannot be read: {error}; compare it with those of the package.") from error
+        raise IsegError(
+            f"The recipe {path.name} cannot be read: {error}; compare it with those of the package."
+        ) from error
 
 
 def _from_table(table: dict[str, Any]) -> Recipe:

@@ -1,0 +1,145 @@
+"""Weights files: ours, released ones, damaged ones, and ones that would run code."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import pytest
+import torch
+from tests.seeded import TINY, seeded_network
+
+from napari_iseg.errors import WeightsError
+from napari_iseg.models.checkpoints import save_checkpoint
+from napari_iseg.models.simpleclick import SimpleClick, load_checkpoint
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+IMAGE = torch.rand(1, 4, 64, 64, generator=torch.Generator().manual_seed(1))
+POINTS = torch.tensor([[[20.0, 31.0, 0.0], [50.0, 12.0, 1.0]]])
+
+
+def answer(network: SimpleClick) -> torch.Tensor:
+    """Return the logits for one fixed question."""
+    with torch.no_grad():
+        return network(IMAGE, POINTS)
+
+
+def released_state(network: SimpleClick) -> dict[str, torch.Tensor]:
+    """Return a network's weights under upstream's names, dead weights included."""
+    state = {}
+    for name, tensor in network.state_dict().items():
+        key = name
+        if name.startswith(("head.convs.", "head.fusion_conv.")):
+            key = name.replace(".0.weight", ".conv.weight").replace(".0.bias", ".conv.bias")
+            key = key.replace("head.convs.conv.", "head.convs.0.")
+        state[key] = tensor
+    width = network.config.embed_dim
+    state["backbone.pos_embed"] = torch.cat([torch.ones(1, 1, width), state["backbone.pos_embed"]], dim=1)
+    state["backbone.cls_token"] = torch.ones(1, 1, width)
+    state["backbone.fc_norm.weight"] = torch.ones(width)
+    state["backbone.head.weight"] = torch.ones(1000, width)
+    state["head.up_conv1.0.weight"] = torch.ones(12, 6, 2, 2)
+    state["head.up_conv2.0.weight"] = torch.ones(6, 3, 2, 2)
+    return state
+
+
+def released_file(path: Path, network: SimpleClick, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Write a file as upstream's trainer does: an instance of its own loss class lies in the configuration."""
+    module = ModuleType("isegm.model.losses")
+    loss = type("CrossEntropyLoss", (torch.nn.Module,), {"__module__": "isegm.model.losses"})
+    module.CrossEntropyLoss = loss  # type: ignore[attr-defined]
+    config = network.config
+    backbone = {"img_size": config.image_size, "patch_size": config.patch_size, "num_heads": config.heads}
+    values = {"backbone_params": backbone, "head_params": {"loss_decode": loss()}, "norm_radius": 5}
+    params = {name: {"type": "builtins.dict", "value": value, "specified": True} for name, value in values.items()}
+    with monkeypatch.context() as patch:
+        for parent in ("isegm", "isegm.model"):
+            patch.setitem(sys.modules, parent, ModuleType(parent))
+        patch.setitem(sys.modules, "isegm.model.losses", module)
+        content = {
+            "state_dict": released_state(network),
+            "config": {"class": "isegm.model.is_plainvit_model.PlainVitModel", "params": params},
+        }
+        torch.save(content, path)
+    return path
+
+
+def test_our_file_comes_back_to_half_precision(tmp_path: Path) -> None:
+    network = seeded_network(TINY)
+    path = tmp_path / "small.safetensors"
+    save_checkpoint(path, network, config_json=TINY.to_json(), metadata={"recipe": "none"})
+    loaded = load_checkpoint(path)
+    assert loaded.config == TINY
+    assert (answer(loaded) - answer(network)).abs().max() < 2e-2
+    assert path.stat().st_size < 2.3 * sum(p.numel() for p in network.parameters()) + 20_000
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_released_file_is_converted_on_the_fly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    network = seeded_network(TINY)
+    path = released_file(tmp_path / "cocolvis_vit.pth", network, monkeypatch)
+    with pytest.raises(Exception, match="weights_only|Weights only"):
+        torch.load(path, weights_only=True)
+    loaded = load_checkpoint(path)
+    assert loaded.config == TINY
+    assert torch.equal(answer(loaded), answer(network))
+
+
+def test_bare_state_dict_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "bare.pth"
+    torch.save(released_state(seeded_network(TINY)), path)
+    loaded = load_checkpoint(path)
+    assert loaded.config.depth == TINY.depth
+    assert loaded.config.neck_channels == TINY.neck_channels
+
+
+class _Attack:
+    """Pickles into a call that makes a folder."""
+
+    def __init__(self, target: str) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.mkdir, (self.target,)
+
+
+def test_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path) -> None:
+    target = tmp_path / "owned"
+    path = tmp_path / "evil.pth"
+    torch.save({"state_dict": released_state(seeded_network(TINY)), "config": _Attack(str(target))}, path)
+    with pytest.raises(WeightsError, match="execute code"):
+        load_checkpoint(path)
+    assert not target.exists()
+
+
+def test_damaged_and_foreign_files_say_so(tmp_path: Path) -> None:
+    whole = tmp_path / "whole.pth"
+    torch.save(released_state(seeded_network(TINY)), whole)
+    cut = tmp_path / "cut.pth"
+    cut.write_bytes(whole.read_bytes()[:5000])
+    text = tmp_path / "text.pth"
+    text.write_text("not a checkpoint")
+    other = tmp_path / "other.pth"
+    torch.save({"state_dict": {"feature_extractor.conv1.weight": torch.ones(3)}}, other)
+    half = tmp_path / "half.safetensors"
+    save_checkpoint(half, seeded_network(TINY), config_json=TINY.to_json(), metadata={})
+    half.write_bytes(half.read_bytes()[:3000])
+    for path, words in ((cut, "damaged"), (text, "damaged"), (other, "another network"), (half, "damaged")):
+        with pytest.raises(WeightsError, match=words):
+            load_checkpoint(path)
+    with pytest.raises(WeightsError, match="no weights file"):
+        load_checkpoint(tmp_path / "missing.safetensors")
+    with pytest.raises(WeightsError, match=r"ending in \.safetensors or \.pth"):
+        whole.rename(tmp_path / "weights.zip")
+        load_checkpoint(tmp_path / "weights.zip")
+
+
+def test_another_networks_safetensors_say_so(tmp_path: Path) -> None:
+    path = tmp_path / "linear.safetensors"
+    save_checkpoint(path, torch.nn.Linear(3, 2), config_json=TINY.to_json(), metadata={})
+    with pytest.raises(WeightsError, match="another network"):
+        load_checkpoint(path)

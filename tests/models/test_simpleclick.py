@@ -1,0 +1,161 @@
+"""SimpleClick's network: goldens, click disks, windows, configurations and gradients."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+import torch
+from tests.golden.make_golden import FOLDER, NETWORKS, network_output
+from tests.seeded import TINY, seeded_network
+
+from napari_iseg.models._blocks import click_disks
+from napari_iseg.models.simpleclick import (
+    SimpleClick,
+    SimpleClickConfig,
+    _merge_windows,
+    _split_windows,
+    implied_config,
+    translate_upstream,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+CASES = [
+    *(f"{model}_c{case}" for model in ("simpleclick_tiny", "cfr_icl_tiny") for case in (1, 2, 3)),
+    "simpleclick_vit_base_c2",
+    "cfr_icl_vit_base_c2",
+]
+
+
+def released_module(shared: Path) -> Any:
+    """Return the fixtures' own seeding code, loaded from beside them."""
+    spec = importlib.util.spec_from_file_location("seeded_vit", shared / "parity" / "seeded_vit.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def released_network(shared: Path, manifest_name: str) -> SimpleClick:
+    """Return the network that a manifest describes, with the fixtures' weights, through the released-file door."""
+    seeded = released_module(shared)
+    manifest = seeded.load_manifest(shared / "parity" / f"{manifest_name}.manifest.json")
+    state = {name: torch.from_numpy(array) for name, array in seeded.seeded_state(manifest).items()}
+    network = SimpleClick(implied_config(state, manifest["config"]))
+    network.load_state_dict(translate_upstream(state))
+    return network.eval()
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_released_network_golden(shared: Path, case: str) -> None:
+    golden = np.load(shared / "parity" / f"{case}.npz")
+    seeded = released_module(shared)
+    rows, columns, seed = int(golden["height"]), int(golden["width"]), int(golden["seed"])
+    rgb = seeded.seeded_image(rows, columns, seed).transpose(2, 0, 1) / 255
+    mask = seeded.seeded_mask(rows, columns, seed) if golden["with_prev"] else np.zeros((rows, columns))
+    image = torch.from_numpy(np.concatenate([rgb, mask[None]])[None].astype(np.float32))
+    points = torch.from_numpy(golden["points"])
+    network = released_network(shared, case.rsplit("_", 1)[0])
+    with torch.no_grad():
+        logits = network(image, points)[0, 0].numpy()
+        tokens = network.tokens(image, points)[0].flatten(1).T.numpy()
+        head = network.head_logits(image, points)[0, 0].numpy()
+    stride = int(golden["stride"])
+    np.testing.assert_allclose(logits[::stride, ::stride], golden["logits"], atol=1e-4)
+    np.testing.assert_allclose(tokens[::13, ::5], golden["backbone_tokens"], atol=1e-4)
+    if "head_logits" in golden:
+        np.testing.assert_allclose(head, golden["head_logits"], atol=1e-4)
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_own_golden(name: str) -> None:
+    golden = np.load(FOLDER / "simpleclick.npz")[name]
+    np.testing.assert_allclose(network_output(NETWORKS[name])[::4, ::4], golden, atol=1e-4)
+
+
+def test_a_disk_of_a_whole_click_covers_81_pixels() -> None:
+    maps = click_disks(torch.tensor([[[20.0, 30.0, 0.0], [-1.0, -1.0, -1.0]]]), (41, 53))
+    assert maps.sum(dim=(-2, -1)).tolist() == [[81.0, 0.0]]
+    assert maps[0, 0, 20, 35] == 1
+    assert maps[0, 0, 20, 36] == 0
+
+
+def test_fractional_clicks_are_not_rounded() -> None:
+    maps = click_disks(torch.tensor([[[20.5, 30.0, 0.0], [-1.0, -1.0, -1.0]]]), (41, 53))
+    assert maps[0, 0].sum(dim=1).nonzero().flatten().tolist() == list(range(16, 26))
+
+
+def test_a_click_with_one_negative_coordinate_counts() -> None:
+    maps = click_disks(torch.tensor([[[-2.0, 10.0, 0.0], [-2.0, -1.0, 1.0]]]), (21, 33))
+    assert maps[0, 0].sum() > 0
+    assert maps[0, 1].sum() == 0
+
+
+def test_windows_split_and_merge_exactly() -> None:
+    grid, count = (6, 4), (3, 2)
+    tokens = torch.arange(2 * 24 * 5, dtype=torch.float32).reshape(2, 24, 5)
+    windows = _split_windows(tokens, grid, count)
+    assert windows.shape == (12, 4, 5)
+    # The first window holds the tokens of grid cells (0, 0), (0, 1), (1, 0), (1, 1).
+    assert torch.equal(windows[0], tokens[0, [0, 1, 4, 5]])
+    assert torch.equal(_merge_windows(windows, grid, count), tokens)
+
+
+def test_windowed_tokens_do_not_see_other_windows() -> None:
+    config = SimpleClickConfig(
+        image_size=(448, 448), embed_dim=16, depth=4, heads=2, neck_channels=(8, 8, 8, 8), head_channels=8
+    )
+    backbone = seeded_network(config).backbone
+    # Depth 4 makes groups of one block, all global; of depth 12 the first five blocks are windowed.
+    twelve = SimpleClickConfig(
+        image_size=(448, 448), embed_dim=16, depth=12, heads=2, neck_channels=(8, 8, 8, 8), head_channels=8
+    )
+    windowed = seeded_network(twelve).backbone
+    windowed.blocks = windowed.blocks[:5]
+    rgb = torch.zeros(1, 3, 448, 448)
+    changed = rgb.clone()
+    changed[..., :50, :50] = 1
+    extra = torch.zeros(1, 784, 16)
+    with torch.no_grad():
+        for network, reach in ((windowed, False), (backbone, True)):
+            moved = (network(rgb, extra) - network(changed, extra)).abs().amax(dim=1)[0]
+            assert moved[:14, :14].max() > 1e-4
+            assert (moved[20:, 20:].max() > 1e-6) == reach
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(64, 64), (72, 104)])
+def test_output_has_the_input_size_and_follows_the_clicks(rows: int, columns: int) -> None:
+    network = seeded_network(TINY)
+    image = torch.rand(2, 4, rows, columns, generator=torch.Generator().manual_seed(0))
+    here = torch.tensor([[[20.0, 20.0, 0.0], [-1.0, -1.0, -1.0]]]).repeat(2, 1, 1)
+    there = torch.tensor([[[50.0, 41.0, 0.0], [-1.0, -1.0, -1.0]]]).repeat(2, 1, 1)
+    with torch.no_grad():
+        answers = network(image, here), network(image, there)
+    assert answers[0].shape == (2, 1, rows, columns)
+    assert all(torch.isfinite(answer).all() for answer in answers)
+    assert (answers[0] - answers[1]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("name", list(NETWORKS))
+def test_gradients_reach_every_parameter(name: str) -> None:
+    network = SimpleClick(NETWORKS[name])
+    rows, columns = NETWORKS[name].image_size
+    image = torch.rand(1, 4, rows, columns)
+    network(image, torch.tensor([[[20.0, 20.0, 0.0], [30.0, 40.0, 1.0]]])).square().mean().backward()
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().sum() > 0, name
+
+
+def test_sizes_that_do_not_divide_are_refused() -> None:
+    assert TINY.accepts((64, 64))
+    assert not TINY.accepts((65, 64))
+    base = SimpleClickConfig()
+    assert base.accepts((448, 448))
+    assert base.accepts((672, 448))
+    assert not base.accepts((464, 448))

@@ -1,0 +1,220 @@
+"""A whole training run on a small folder: data, loop, checkpoint, resume, weights that load; and its parts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import imageio.v3 as imageio
+import numpy as np
+import pytest
+import torch
+from tests.seeded import TINY
+
+from napari_iseg.errors import ImageError, IsegError, UnknownNameError
+from napari_iseg.io.dataset import in_held_back
+from napari_iseg.models.simpleclick import SimpleClickConfig, load_checkpoint
+from napari_iseg.training.augmentation import augment
+from napari_iseg.training.data import Crops, load_pictures
+from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
+from napari_iseg.training.loop import Trainer, build_network, icl_answers
+from napari_iseg.training.procedural import procedural_sample
+from napari_iseg.training.recipe import DataRecipe, Recipe, Stage, read_recipe, recipe_names
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+RECIPE = Recipe(
+    name="tiny",
+    method="cfr-icl",
+    network=TINY,
+    stages=(Stage(until=0.5, size=32, batch=4), Stage(until=1.0, size=64, batch=2)),
+    data=DataRecipe(max_side=80, weights={"procedural": 0.5}),
+    seconds=4.0,
+    click_slots=6,
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Return a dataset folder with five images of procedural objects, one of them larger than ``max_side``."""
+    root = tmp_path / "cells"
+    for kind in ("images", "labels"):
+        (root / kind).mkdir(parents=True)
+    rng = np.random.default_rng(2)
+    for number in range(8):
+        rgb, labels = procedural_sample(rng, 120 if number == 3 else 61)
+        labels = labels.astype(np.uint16)
+        labels[:2, :2] = 65535
+        imageio.imwrite(root / "images" / f"image{number}.png", rgb)
+        imageio.imwrite(root / "labels" / f"image{number}.png", labels)
+    return root
+
+
+def test_a_run_learns_resumes_and_leaves_weights(folder: Path, tmp_path: Path) -> None:
+    pictures = load_pictures([folder], RECIPE.data)
+    output = tmp_path / "run"
+    first = Trainer(RECIPE, pictures, output)
+    seen = []
+    first.run(lambda progress: seen.append((progress.size, progress.loss)))
+    assert {size for size, _ in seen} == {32, 64}
+    assert first.step == len(seen)
+    assert load_checkpoint(first.weights).config == TINY
+
+    longer = Trainer(RECIPE, pictures, output, seconds=6.0)
+    longer.resume()
+    assert longer.step == first.step
+    steps_before = longer.step
+    longer.run()
+    assert longer.step > steps_before
+    assert longer.elapsed >= 6.0
+    logged = [json.loads(line) for line in (output / "log.jsonl").read_text().splitlines()]
+    assert all(entry["step"] % 20 == 0 for entry in logged)
+
+    other = Trainer(replace(RECIPE, name="other"), pictures, output)
+    with pytest.raises(IsegError, match="of the recipe 'tiny'"):
+        other.resume()
+    with pytest.raises(IsegError, match="no checkpoint"):
+        Trainer(RECIPE, pictures, tmp_path / "empty").resume()
+
+
+def test_the_loss_falls_on_one_batch() -> None:
+    torch.manual_seed(0)
+    network = build_network(replace(RECIPE, mimetic=True))
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    rng = np.random.default_rng(0)
+    target = torch.zeros(4, 32, 32, dtype=torch.int8)
+    target[:, 8:24, 10:26] = 1
+    rgb = torch.rand(4, 3, 32, 32, generator=torch.Generator().manual_seed(0)) * 0.3 + 0.6 * (target == 1)[:, None]
+    losses = []
+    for _ in range(60):
+        answers = icl_answers(network, rgb, target, RECIPE, rng)
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(answers[-1], (target == 1)[:, None].float())
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
+
+
+def test_answers_do_not_pass_gradients_through_the_mask() -> None:
+    """Each answer's gradient is that of its own pass: with the mask's input cut off, nothing else can change."""
+    calls: list[torch.Tensor] = []
+
+    def network(image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        calls.append(image)
+        return image[:, :1] * weight
+
+    weight = torch.ones((), requires_grad=True)
+    target = torch.zeros(1, 20, 20, dtype=torch.int8)
+    target[:, 5:15, 5:15] = 1
+    answers: list[torch.Tensor] = []
+    rng = np.random.default_rng(0)
+    while len(answers) < 3:
+        calls.clear()
+        answers = icl_answers(network, torch.rand(1, 3, 20, 20), target, RECIPE, rng)
+    assert calls[0][:, 3].abs().max() == 0
+    for call, answer in zip(calls[1:], answers, strict=False):
+        assert not call.requires_grad
+        torch.testing.assert_close(call[:, 3:], answer.detach().sigmoid())
+
+
+def test_training_leaves_held_back_images_out(folder: Path) -> None:
+    names = [f"image{number}" for number in range(8)]
+    held = sum(in_held_back(name) for name in names)
+    assert 0 < held < 8
+    pictures = load_pictures([folder], RECIPE.data)["cells"]
+    assert len(pictures) <= 8 - held
+    assert all(max(picture.labels.shape) <= 80 for picture in pictures)
+    assert all((picture.labels == -1).any() for picture in pictures)
+
+
+def test_crops_show_one_object_and_keep_ignored_pixels(folder: Path) -> None:
+    stream = iter(Crops(load_pictures([folder], RECIPE.data), RECIPE.data, size=48, seed=0))
+    for _ in range(30):
+        rgb, target = next(stream)
+        assert rgb.shape == (3, 48, 48)
+        assert rgb.dtype == torch.float32
+        assert 0 <= rgb.min() <= rgb.max() <= 1
+        assert target.shape == (48, 48)
+        assert set(target.unique().tolist()) <= {-1, 0, 1}
+        assert (target == 1).sum() >= 12
+
+
+def test_a_folder_with_nothing_to_learn_is_refused(tmp_path: Path) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    imageio.imwrite(tmp_path / "images" / "a.png", np.zeros((20, 30), np.uint8))
+    imageio.imwrite(tmp_path / "labels" / "a.png", np.zeros((20, 30), np.uint16))
+    with pytest.raises(ImageError):
+        load_pictures([tmp_path], RECIPE.data)
+
+
+def test_augmentation_moves_image_and_target_together() -> None:
+    rng = np.random.default_rng(1)
+    target = np.zeros((33, 33), np.int8)
+    target[3:10, 5:20] = 1
+    agreed = 0
+    for _ in range(40):
+        rgb, moved = augment(np.repeat(target[..., None], 3, axis=2).astype(np.float32), target, rng)
+        bright = rgb.mean(axis=2)
+        apart = abs(bright[moved == 1].mean() - bright[moved == 0].mean())
+        agreed += apart > 0.3
+        assert moved.sum() == target.sum()
+    assert agreed >= 35
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_procedural_images_hold_objects(seed: int) -> None:
+    rgb, labels = procedural_sample(np.random.default_rng(seed), 73)
+    assert rgb.shape == (73, 73, 3)
+    assert rgb.dtype == np.uint8
+    assert labels.max() >= 1
+    assert rgb.std() > 2
+
+
+def test_mimetic_attention_correlates_queries_with_keys() -> None:
+    torch.manual_seed(0)
+    qkv, projection = torch.nn.Linear(64, 192), torch.nn.Linear(64, 64)
+    mimetic_attention_(qkv, projection, heads=2)
+    queries, keys, values = qkv.weight.detach().chunk(3)
+    product = queries[:32].T @ keys[:32]
+    assert product.diagonal().mean() > 5 * product.fill_diagonal_(0).mean().abs()
+    assert (projection.weight @ values).diagonal().mean() < -0.2
+
+
+def test_positions_tell_every_cell_apart() -> None:
+    positions = sinusoidal_positions((5, 9), 24)
+    assert positions.shape == (45, 24)
+    assert torch.cdist(positions, positions).fill_diagonal_(9).min() > 0.1
+
+
+def test_recipes_of_the_package_are_read() -> None:
+    assert "cfr-icl-small" in recipe_names()
+    for name in recipe_names():
+        recipe = read_recipe(name)
+        assert recipe.name == name
+        assert recipe.stages[-1].until == 1.0
+        assert all(recipe.network.accepts((stage.size, stage.size)) for stage in recipe.stages)
+
+
+def test_bad_recipes_are_told_in_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="cfr-icl-small"):
+        read_recipe("cfr-icl-smal")
+    broken = tmp_path / "broken.toml"
+    for text in (
+        "name = ",
+        'name = "x"',
+        'name = "x"\nmethod = "y"\nseconds = 1\nspeed = 3\nstages = []\n[network]\n[data]',
+    ):
+        broken.write_text(text)
+        with pytest.raises(IsegError, match=r"broken\.toml"):
+            read_recipe(str(broken))
+
+
+def test_the_shipped_recipe_makes_about_six_million_parameters() -> None:
+    network = build_network(replace(read_recipe("cfr-icl-small"), mimetic=False))
+    count = sum(parameter.numel() for parameter in network.parameters())
+    assert 5e6 < count < 8e6
+    assert isinstance(network.config, SimpleClickConfig)
