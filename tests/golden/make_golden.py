@@ -1,12 +1,13 @@
 """Write this folder's golden files from the present code: ``python -m tests.golden.make_golden``.
 
-To be run only when ``tests/models`` and ``tests/inference`` have just passed against the goldens of the released networks
-in ``../shared/parity``, so that these files carry that parity to machines without them.
+To be run only when ``tests/models`` and ``tests/inference`` have just passed against the goldens of the released
+networks in ``../shared/parity``, so that these files carry that parity to machines without them.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,9 +15,11 @@ import torch
 from napari_iseg.inference.click_predictor import ClickPredictor
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Click
-from napari_iseg.models.simpleclick import SimpleClickConfig
 from napari_iseg.zoo import ClickOptions
 from tests.seeded import TINY, WINDOWED, seeded_clicks, seeded_image, seeded_network
+
+if TYPE_CHECKING:
+    from napari_iseg.models.simpleclick import SimpleClickConfig
 
 FOLDER = Path(__file__).parent
 NETWORKS = {"tiny": TINY, "windowed": WINDOWED}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 from tests.seeded import TINY, seeded_image, seeded_network
@@ -32,7 +34,7 @@ def test_120_steps_back_and_forth_restore_every_bit() -> None:
     for click in random_clicks(120):
         session.add(click)
         seen.append(session.probability.copy())
-    assert any(not np.array_equal(a, b) for a, b in zip(seen[60:], seen[61:], strict=False))
+    assert any(not np.array_equal(a, b) for a, b in pairwise(seen[60:]))
     for expected in reversed(seen[:-1]):
         assert session.undo()
         assert np.array_equal(session.probability, expected)

@@ -82,7 +82,7 @@ def test_our_file_comes_back_to_half_precision(tmp_path: Path) -> None:
 def test_released_file_is_converted_on_the_fly(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     network = seeded_network(TINY)
     path = released_file(tmp_path / "cocolvis_vit.pth", network, monkeypatch)
-    with pytest.raises(Exception, match="weights_only|Weights only"):
+    with pytest.raises(Exception, match=r"weights_only|Weights only"):
         torch.load(path, weights_only=True)
     loaded = load_checkpoint(path)
     assert loaded.config == TINY

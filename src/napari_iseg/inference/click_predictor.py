@@ -171,7 +171,7 @@ def _network_size(network: SimpleClick, wanted: int | tuple[int, int]) -> tuple[
     if not network.config.accepts(size):
         patch = network.config.patch_size
         raise OptionError(
-            f"Option 'target_size' does not fit these weights: {size[0]} x {size[1]} pixels do not divide into whole windows of "
-            f"patches of {patch[0]} x {patch[1]}; try {network.config.image_size[0]}."
+            f"Option 'target_size' does not fit these weights: {size[0]} x {size[1]} pixels do not divide into whole "
+            f"windows of patches of {patch[0]} x {patch[1]}; try {network.config.image_size[0]}."
         )
     return size

@@ -12,7 +12,7 @@ from napari_iseg.zoo import find_method, make_options
 from napari_iseg.zoo.weights import find_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     import numpy as np
@@ -53,13 +53,13 @@ def make_predictor(
     """
     spec = find_method(method)
     chosen = make_options(spec.options, options or {})
-    predictor = _resolve(spec.predictor)
+    build: Callable[..., Predictor] = _resolve(spec.predictor)
     if spec.network is None:
         if weights is not None:
             raise WeightsError(f"The method {spec.name!r} has no weights; leave them out.")
-        return predictor(options=chosen)
+        return build(options=chosen)
     network = _resolve(spec.network)(find_weights(weights or spec.weights or "", spec.name))
-    return predictor(network.to(choose_device(device)), options=chosen)
+    return build(network.to(choose_device(device)), options=chosen)
 
 
 def open_session(

@@ -1,4 +1,4 @@
-"""Zoom-in: where the network looks once a first mask is there (RITM, section 3.5; the same in SimpleClick and CFR-ICL)."""
+"""Zoom-in: where the network looks once a first mask is there (RITM, section 3.5; also SimpleClick and CFR-ICL)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def object_window(probability: np.ndarray, clicks: Sequence[Click], expansion: f
 
 
 def _expanded(first: int, last: int, expansion: float, min_crop: int, limit: int) -> tuple[int, int]:
-    """Expand an inclusive span about its centre and clamp it; return it half-open. ``round`` is to even, as upstream."""
+    """Expand an inclusive span about its centre and clamp it; return it half-open. ``round`` is to even, as theirs."""
     centre = 0.5 * (first + last)
     side = max(expansion * (last - first + 1), min_crop)
     start = max(round(centre - 0.5 * side), 0)

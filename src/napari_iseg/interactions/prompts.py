@@ -120,12 +120,14 @@ def check_inside(prompt: Prompt, shape: tuple[int, int]) -> None:
         case Click(row=row, column=column):
             if not (-0.5 <= row <= rows - 0.5 and -0.5 <= column <= columns - 0.5):
                 raise PromptError(
-                    f"The click at row {row:g}, column {column:g} lies outside the image, which has rows 0 to {rows - 1} "
-                    f"and columns 0 to {columns - 1}; click inside it."
+                    f"The click at row {row:g}, column {column:g} lies outside the image, which has rows 0 to "
+                    f"{rows - 1} and columns 0 to {columns - 1}; click inside it."
                 )
         case Box(start=start, stop=stop):
             if stop[0] <= 0 or stop[1] <= 0 or start[0] >= rows or start[1] >= columns:
-                raise PromptError(f"The box from {start} to {stop} lies outside the image of {rows} x {columns} pixels.")
+                raise PromptError(
+                    f"The box from {start} to {stop} lies outside the image of {rows} x {columns} pixels; draw inside it."
+                )
         case Scribble(points=points):
             if not any(-0.5 <= r <= rows - 0.5 and -0.5 <= c <= columns - 0.5 for r, c in points):
                 raise PromptError(f"The scribble lies outside the image of {rows} x {columns} pixels; draw inside it.")

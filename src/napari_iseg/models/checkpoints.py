@@ -120,8 +120,8 @@ def _read_released(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 def _shells_for(path: Path) -> Any:
     """Return a context in which the research codes' own classes load as empty shells.
 
-    ``weights_only=True`` refuses unknown classes. Released files hold an instance of the upstream loss; its class is not
-    needed, so that a class without behaviour stands in for it. Any other unknown name is refused.
+    ``weights_only=True`` refuses unknown classes. Released files hold an instance of the upstream loss; its class is
+    not needed, so that a class without behaviour stands in for it. Any other unknown name is refused.
     """
     if not _is_zip(path):
         return nullcontext()

@@ -312,8 +312,8 @@ def load_checkpoint(path: Path) -> SimpleClick:
         network.load_state_dict(state)
     except RuntimeError as error:
         raise WeightsError(
-            f"The weights in {path.name} belong to another network than SimpleClick's; choose the method that they were "
-            f"trained for."
+            f"The weights in {path.name} belong to another network than SimpleClick's; choose the method that they "
+            "were trained for."
         ) from error
     return network.float().eval()
 

@@ -56,7 +56,8 @@ class Picture:
 def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list[Picture]]:
     """Load the training share of dataset folders into memory.
 
-    Held-back images (``napari_iseg.io.dataset.in_held_back``) are left out. Volumes are cut into planes along every axis.
+    Held-back images (``napari_iseg.io.dataset.in_held_back``) are left out. Volumes are cut into planes along
+    every axis.
 
     Raises
     ------
@@ -83,7 +84,7 @@ def _pictures_of(folder: DatasetFolder, recipe: DataRecipe) -> Iterator[Picture]
     for name in folder.names:
         sample = folder.sample(name)
         if sample.is_volume:
-            low, high = np.percentile(sample.image, (0.5, 99.5))
+            low, high = np.percentile(sample.image.astype(np.float32), (0.5, 99.5))
             yield from _planes(sample.image, sample.labels, (float(low), float(high)), recipe)
         else:
             yield from _picture(to_rgb(sample.image), sample.labels, recipe)
@@ -215,7 +216,7 @@ def _resized(
     resized = functional.interpolate(
         cut, size=list(size), mode="bilinear", align_corners=not antialias, antialias=antialias
     )
-    return resized[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    return np.asarray(resized[0].permute(1, 2, 0).clamp(0, 1))
 
 
 def _nearest(labels: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...]) -> np.ndarray:

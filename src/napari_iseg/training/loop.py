@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from timm.layers import Attention
+from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
@@ -73,6 +75,8 @@ def build_network(recipe: Recipe) -> SimpleClick:
         with torch.no_grad():
             backbone.pos_embed.copy_(0.3 * sinusoidal_positions(backbone.grid, recipe.network.embed_dim)[None])
         for block in backbone.blocks:
+            assert isinstance(block, Block)
+            assert isinstance(block.attn, Attention)
             mimetic_attention_(block.attn.qkv, block.attn.proj, recipe.network.heads)
     return network
 
@@ -94,7 +98,7 @@ def icl_answers(
     Returns
     -------
     list
-        Logits (B, 1, H, W) of each answer. The previous mask enters detached, so gradients flow through each pass alone.
+        Logits (B, 1, H, W) of each answer. The previous mask enters detached: gradients flow through each pass alone.
     """
     truths = target.cpu().numpy()
     previous = torch.zeros_like(rgb[:, :1])
@@ -229,8 +233,8 @@ class Trainer:
             "seconds": f"{self.elapsed:.0f}",
             "data": ", ".join(sorted(self.pictures)),
         }
-        network = self._average.module
-        save_checkpoint(self.weights, network, config_json=network.config.to_json(), metadata=metadata)
+        config = self.recipe.network.to_json()
+        save_checkpoint(self.weights, self._average.module, config_json=config, metadata=metadata)
 
     @property
     def _fraction(self) -> float:
@@ -259,8 +263,9 @@ class Trainer:
         crops = Crops(self.pictures, self.recipe.data, size=stage.size, seed=self.recipe.seed + self.step)
         # On a CPU the network keeps every core busy; a worker would only take one away.
         workers = 0 if self._fabric.device.type == "cpu" else max((os.cpu_count() or 2) - 2, 1)
-        loader: DataLoader[tuple[Tensor, Tensor]] = DataLoader(crops, batch_size=stage.batch, num_workers=workers)
-        return iter(self._fabric.setup_dataloaders(loader))
+        loader = self._fabric.setup_dataloaders(DataLoader(crops, batch_size=stage.batch, num_workers=workers))
+        assert not isinstance(loader, list)
+        return iter(loader)
 
     def _step(self, batch: tuple[Tensor, Tensor]) -> float:
         rgb, target = batch
@@ -296,7 +301,8 @@ class Trainer:
 
 def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
     """Decay matrices and kernels only; biases, norms and positions are left alone."""
-    decayed, free = [], []
+    decayed: list[nn.Parameter] = []
+    free: list[nn.Parameter] = []
     for name, parameter in network.named_parameters():
         (decayed if parameter.ndim > 1 and "pos_embed" not in name else free).append(parameter)
     return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]

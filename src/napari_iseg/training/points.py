@@ -61,8 +61,8 @@ def sample_first_points(target: np.ndarray, slots: int, rng: np.random.Generator
     """Draw the clicks that training starts from (RITM, section 4): random ones, not only the best.
 
     The number of each sign is drawn with probability falling by 0.8 per click: one or more positive, none or more
-    negative. Positive clicks mostly avoid the object's rim; negative ones lie half the time in a band around the object,
-    else anywhere outside.
+    negative. Positive clicks mostly avoid the object's rim; negative ones lie half the time in a band around the
+    object, else anywhere outside.
 
     Parameters
     ----------

@@ -81,7 +81,7 @@ def _blobs(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]
 
 
 def _membranes(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cells between dark membranes with dark inclusions, as in electron microscopy."""
+    """Draw cells between dark membranes with dark inclusions, as in electron microscopy."""
     count = int(rng.integers(6, 50))
     seeds = rng.uniform(0, size, (count, 2))
     rows, columns = np.mgrid[:size, :size].astype(float)
@@ -100,7 +100,7 @@ def _membranes(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndar
 
 
 def _nuclei(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """Bright (or dark) roundish bodies, some touching, on an even ground, as in fluorescence or stained tissue."""
+    """Draw bright (or dark) roundish bodies, some touching, on an even ground, as in fluorescence or stained tissue."""
     labels = np.zeros((size, size), np.int32)
     image = np.full((size, size), 0.0)
     mean = size * np.exp(rng.uniform(np.log(0.02), np.log(0.12)))
@@ -122,7 +122,7 @@ def _nuclei(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray
 
 
 def _fibres(rng: np.random.Generator, size: int) -> tuple[np.ndarray, np.ndarray]:
-    """A few winding bands across the image, each one object."""
+    """Draw a few winding bands across the image, each one object."""
     image, labels = _texture(rng, size), np.zeros((size, size), np.int32)
     for label in range(1, rng.integers(2, 6)):
         height = _noise(rng, size, size / 3) + np.linspace(-2, 2, size)[:, None] * rng.uniform(0.5, 1.5)

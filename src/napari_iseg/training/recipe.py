@@ -139,10 +139,10 @@ def read_recipe(name_or_file: str) -> Recipe:
 
 
 def _from_table(table: dict[str, Any]) -> Recipe:
-    network = {key: tuple(value) if isinstance(value, list) else value for key, value in table.pop("network").items()}
-    return Recipe(
-        network=SimpleClickConfig(**network),
-        stages=tuple(Stage(**stage) for stage in table.pop("stages")),
-        data=DataRecipe(**table.pop("data")),
-        **{key: tuple(value) if isinstance(value, list) else value for key, value in table.items()},
-    )
+    network = SimpleClickConfig(**_with_tuples(table.pop("network")))
+    stages = tuple(Stage(**stage) for stage in table.pop("stages"))
+    return Recipe(network=network, stages=stages, data=DataRecipe(**table.pop("data")), **_with_tuples(table))
+
+
+def _with_tuples(table: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
