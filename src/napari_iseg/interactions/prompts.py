@@ -126,7 +126,8 @@ def check_inside(prompt: Prompt, shape: tuple[int, int]) -> None:
         case Box(start=start, stop=stop):
             if stop[0] <= 0 or stop[1] <= 0 or start[0] >= rows or start[1] >= columns:
                 raise PromptError(
-                    f"The box from {start} to {stop} lies outside the image of {rows} x {columns} pixels; draw inside it."
+                    f"The box from {start} to {stop} lies outside the image of {rows} x {columns} pixels; "
+                    "draw inside it."
                 )
         case Scribble(points=points):
             if not any(-0.5 <= r <= rows - 0.5 and -0.5 <= c <= columns - 0.5 for r, c in points):
