@@ -9,7 +9,7 @@ from napari_iseg.errors import OptionError, WeightsError
 from napari_iseg.inference.session import Session
 from napari_iseg.planes import to_rgb
 from napari_iseg.zoo import find_method, make_options
-from napari_iseg.zoo.weights import find_weights
+from napari_iseg.zoo.weights import WEIGHTS, find_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ def make_predictor(
     device
         ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
     options
-        Predictor options to change, by name.
+        Predictor options to change, by name; the others are those that the weights are best at.
 
     Raises
     ------
@@ -52,13 +52,15 @@ def make_predictor(
         If the weights cannot be read, or belong to another network.
     """
     spec = find_method(method)
-    chosen = make_options(spec.options, options or {})
+    weights = weights or spec.weights
+    best = WEIGHTS[str(weights)].options if str(weights) in WEIGHTS else {}
+    chosen = make_options(spec.options, {**best, **(options or {})})
     build: Callable[..., Predictor] = _resolve(spec.predictor)
     if spec.network is None:
-        if weights is not None:
+        if weights:
             raise WeightsError(f"The method {spec.name!r} has no weights; leave them out.")
         return build(options=chosen)
-    network = _resolve(spec.network)(find_weights(weights or spec.weights or "", spec.name))
+    network = _resolve(spec.network)(find_weights(weights or "", spec.name))
     return build(network.to(choose_device(device)), options=chosen)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
+from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import UnknownNameError, WeightsError
 from napari_iseg.zoo.bundled import bundled_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = ["WEIGHTS", "WeightsSpec", "find_weights"]
 
@@ -26,12 +30,15 @@ class WeightsSpec:
         Its file in the bundled ``models`` folder; the model card lies beside it under the same stem.
     licence
         Of the weights.
+    options
+        Predictor options at which these weights are best, where they differ from the method's; a user's own go first.
     """
 
     name: str
     methods: tuple[str, ...]
     file: str
     licence: str
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 _TABLE = (
