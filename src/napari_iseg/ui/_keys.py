@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import (  # type: ignore[attr-defined]  # qtpy moves it here for every binding
+    QKeySequence,
+    QShortcut,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable

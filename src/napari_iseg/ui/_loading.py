@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_iseg.zoo import find_method
@@ -31,6 +33,7 @@ def load_method(name: str) -> Loaded:
     WeightsError
         If its weights are missing or unreadable.
     """
+    _keep_triton_away_from_mesa()
     from napari_iseg.inference.opening import choose_device, make_predictor
 
     predictor = make_predictor(name)
@@ -39,6 +42,17 @@ def load_method(name: str) -> Loaded:
     _leave_a_core_for_the_window()
     words = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
     return Loaded(predictor, words[choose_device("auto")])
+
+
+def _keep_triton_away_from_mesa() -> None:
+    """Make ``import triton`` fail where it would end the process.
+
+    torchvision imports triton, if it is there. triton brings an LLVM of its own, and loading it into a process in which
+    Mesa's OpenGL (software, AMD) has already loaded another ends in a segmentation fault. Nothing here needs triton.
+    """
+    maps = Path("/proc/self/maps")
+    if "triton" not in sys.modules and maps.is_file() and "libLLVM" in maps.read_text(errors="replace"):
+        sys.modules["triton"] = None  # type: ignore[assignment]
 
 
 def _leave_a_core_for_the_window() -> None:

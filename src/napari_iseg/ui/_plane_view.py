@@ -90,12 +90,12 @@ def locate(image: Any, plane: PlaneAddress, position: Sequence[float]) -> tuple[
 
 def _data_to_world(image: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return (linear, offset) of the image's affine, from public calls only."""
-    offset = np.asarray(image.data_to_world(np.zeros(image.ndim)))
+    offset = np.asarray(image.data_to_world(np.zeros(image.ndim)), np.float64)
     columns = [np.asarray(image.data_to_world(unit)) - offset for unit in np.eye(image.ndim)]
-    return np.stack(columns, axis=1), offset
+    return np.stack(columns, axis=1).astype(np.float64), offset.astype(np.float64)
 
 
 def _world_to_data(image: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     linear, offset = _data_to_world(image)
     inverse = np.linalg.inv(linear)
-    return inverse, np.asarray(-inverse @ offset)
+    return inverse.astype(np.float64), np.asarray(-inverse @ offset, np.float64)

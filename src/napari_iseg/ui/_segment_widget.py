@@ -75,8 +75,7 @@ class SegmentWidget(QWidget):
         self.image_box.setToolTip("The image to segment.")
         self.method_box = QComboBox()
         for spec in METHODS.values():
-            kind = "no network" if spec.network is None else "network"
-            self.method_box.addItem(f"{spec.name}  ({kind})", spec.name)
+            self.method_box.addItem(spec.name, spec.name)
             self.method_box.setItemData(self.method_box.count() - 1, f"{spec.title}\n{spec.paper}", TOOLTIP)
         for box in (self.image_box, self.method_box):
             # A long name must not widen the dock.
@@ -231,9 +230,13 @@ class SegmentWidget(QWidget):
 
     def _say(self, sentence: str) -> None:
         # While the window closes, its layers go one by one; nobody is there to read about it.
-        if self.window().isVisible():
+        if self._is_open():
             show_info(sentence)
 
+    def _is_open(self) -> bool:
+        window = self.window()
+        return window is not None and window.isVisible()
+
     def _complain(self, sentence: str) -> None:
-        if self.window().isVisible():
+        if self._is_open():
             show_error(sentence)
