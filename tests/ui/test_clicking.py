@@ -273,7 +273,7 @@ def test_bad_clicks_say_so_in_one_sentence(open_hand: Callable[..., Hand], discs
     hand.click(-10, 60)
     assert "outside the image" in notes[-1]
     hand.viewer.dims.ndisplay = 3
-    assert "2-D" in hand.widget.status.text
+    assert "2D" in hand.widget.status.text
     assert not hand.widget.panel.isEnabled()
     hand.viewer.dims.ndisplay = 2
     assert len(hand.widget.controller.work.prompts) == 1

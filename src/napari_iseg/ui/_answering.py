@@ -104,6 +104,8 @@ class Answering:
             return
         request = work.session.request() if work.session is not None else None
         if request is not None:
+            # Loading a method, which a first click may have to wait for, says nothing about the next click.
+            work.asked_at = time.perf_counter()
             work.job = self._workers.start(
                 lambda cancelled: request.run(cancelled=cancelled),
                 partial(self._deliver, project, work, request),

@@ -7,7 +7,6 @@ request, and the layers.
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Image, Labels
@@ -234,14 +233,13 @@ class Controller:
         else:
             work.edit((*work.prompts, click))
             work.taken_back = None
-            work.asked_at = time.perf_counter()
         self._edited(project, work)
 
     @property
     def no_plane_reason(self) -> str:
         """Why nothing can be clicked although an image is chosen."""
         if self._viewer.dims.ndisplay == 3:
-            return "Clicking works on one plane at a time: switch the display back to 2-D (Ctrl+Y)."
+            return "Clicking works on one plane at a time: switch the display back to 2D (Ctrl+Y)."
         return "The chosen image does not lie on the plane that is shown; move the sliders to it."
 
     def undo(self) -> None:
@@ -275,7 +273,6 @@ class Controller:
                 self._finish(project, work, overwrite=again.finished.overwrite)
                 return
             if work.step(+1):
-                work.asked_at = time.perf_counter()
                 self._edited(project, work)
                 return
         labels = self._active_labels()
@@ -370,7 +367,6 @@ class Controller:
         record = project.finish(work, self.answering.method, overwrite=overwrite)
         self._strokes = 0
         following = project.work_on(record.plane)
-        following.asked_at = time.perf_counter()
         self._edited(project, following)
 
     def _undo_acceptance_to_come(self, project: Project, work: PlaneWork) -> bool:

@@ -39,7 +39,7 @@ class PlaneWork:
     job
         The request that is being answered, or None.
     asked_at
-        When its click came, in seconds of ``time.perf_counter``.
+        When it was asked, in seconds of ``time.perf_counter``.
     accept_on_answer
         The user accepted before the answer came.
     next_clicks

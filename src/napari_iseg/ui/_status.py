@@ -60,8 +60,10 @@ class StatusLine(QWidget):
                 self._text.setText(self._busy_text)
             return
         self._timer.stop()
-        self._sign.setText({State.FAILED: "▲", State.NO_IMAGE: "○", State.NO_PLANE: "○"}.get(state, "●"))
-        self._set_mood({State.FAILED: "bad", State.NO_IMAGE: "", State.NO_PLANE: ""}.get(state, "good"))
+        idle = state in (State.NO_IMAGE, State.NO_PLANE) or bool(controller.busy_tool)
+        failed = state is State.FAILED
+        self._sign.setText("▲" if failed else "○" if idle else "●")
+        self._set_mood("bad" if failed else "" if idle else "good")
         self._text.setText(_sentence(controller))
 
     def stop(self) -> None:
