@@ -60,6 +60,7 @@ def measure(size: int, method: str, clicks: int) -> dict[str, Any]:
         if number % 5 == 4:
             while controller.work.can_undo:
                 controller.undo()
+                spin(20)
     timer.stop()
     viewer.close()
     return {

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari.qt.threading import create_worker
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QThreadPool
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,6 +14,18 @@ if TYPE_CHECKING:
 __all__ = ["Job", "Workers"]
 
 T = TypeVar("T")
+
+_LONGEST_WAIT_MS = 30_000
+
+
+def _let_threads_end() -> None:
+    # A cancelled pass of a network goes on to its end. Python taking itself apart meanwhile would abort the process.
+    pool = QThreadPool.globalInstance()
+    if pool is not None:
+        pool.waitForDone(_LONGEST_WAIT_MS)
+
+
+atexit.register(_let_threads_end)
 
 
 class Job:
