@@ -179,3 +179,16 @@ def test_clear_is_one_step() -> None:
     assert not session.mask.any()
     session.undo()
     assert np.array_equal(session.probability, before)
+
+
+def test_a_released_session_gives_the_very_same_answers() -> None:
+    session = new_session()
+    for click in random_clicks(3):
+        session.add(click)
+    before = session.probability.copy()
+    session.release()
+    assert np.array_equal(session.probability, before)
+    session.release()
+    session.add(Click(60, 90))
+    session.undo()
+    assert np.array_equal(session.probability, before)

@@ -35,9 +35,7 @@ def segment(
         list[str] | None, typer.Option(metavar="ROW,COLUMN,+|-", help="Include (+) or exclude (-). Repeatable.")
     ] = None,
     prompts: Annotated[Path | None, typer.Option(help="prompts.json with clicks, boxes and scribbles.")] = None,
-    mask: Annotated[
-        Path | None, typer.Option(help="Mask to start from, an image file; above 0 is in.")
-    ] = None,
+    mask: Annotated[Path | None, typer.Option(help="Mask to start from, an image file; above 0 is in.")] = None,
     probability: Annotated[Path | None, typer.Option(help="Also write the probabilities to this .npy file.")] = None,
     option: Annotated[
         list[str] | None, typer.Option(metavar="KEY=VALUE", help="Option of the method. Repeatable.")
