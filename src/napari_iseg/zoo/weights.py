@@ -42,7 +42,14 @@ class WeightsSpec:
 
 
 _TABLE = (
-    WeightsSpec(name="cfr-icl-small", methods=("cfr-icl",), file="cfr-icl-small.safetensors", licence="BSD-3-Clause"),
+    WeightsSpec(
+        name="cfr-icl-small",
+        methods=("cfr-icl",),
+        file="cfr-icl-small.safetensors",
+        licence="BSD-3-Clause",
+        # Trained on objects a sixteenth of the crop and up; released weights never look closer than 200 pixels.
+        options={"min_crop": 64},
+    ),
 )
 
 WEIGHTS: MappingProxyType[str, WeightsSpec] = MappingProxyType({spec.name: spec for spec in _TABLE})
