@@ -9,6 +9,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_iseg.interactions import Click
+from napari_iseg.ui._layers import WorkLayers
+from napari_iseg.ui._plane_view import shown_plane
+
 from .conftest import DISCS, FloodPredictor, Hand, disc  # noqa: TID252 - the tests are no package
 
 if TYPE_CHECKING:
@@ -303,3 +307,12 @@ def test_bad_images_say_so_in_one_sentence(
     hand.click(*DISCS[0])
     hand.wait()
     assert np.array_equal(hand.layer("Live mask of good").data > 0, disc(0))
+
+
+def test_prompts_lie_on_top_although_they_came_first(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
+    hand = open_hand(discs)
+    other = hand.viewer.add_image(discs[::-1], name="other")
+    layers = WorkLayers(hand.viewer, other)
+    layers.draw_prompts([(shown_plane(hand.viewer.dims, other), Click(20, 25))])
+    names = [layer.name for layer in hand.viewer.layers]
+    assert names[-3:] == ["Objects of other", "Live mask of other", "Prompts of other"]

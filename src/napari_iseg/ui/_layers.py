@@ -101,6 +101,9 @@ class WorkLayers:
     def draw_prompts(self, prompts: Iterable[tuple[PlaneAddress, Click]]) -> None:
         """Show these prompts and no others."""
         given = list(prompts)
+        if given and not self._is_shown(self._prompts):
+            # All of them in their order: a click may come before the method is ready, and prompts belong on top.
+            self.prepare()
         layer = self._prompts_layer()
         if given == self._given:
             return
