@@ -52,15 +52,16 @@ def make_predictor(
         If the weights cannot be read, or belong to another network.
     """
     spec = find_method(method)
+    if spec.network is None and weights:
+        raise WeightsError(f"The method {spec.name!r} has no weights; leave them out.")
     weights = weights or spec.weights
     best = WEIGHTS[str(weights)].options if str(weights) in WEIGHTS else {}
-    chosen = make_options(spec.options, {**best, **(options or {})})
     build: Callable[..., Predictor] = _resolve(spec.predictor)
     if spec.network is None:
-        if weights:
-            raise WeightsError(f"The method {spec.name!r} has no weights; leave them out.")
-        return build(options=chosen)
-    network = _resolve(spec.network)(find_weights(weights or "", spec.name))
+        return build(options=make_options(spec.options, options or {}))
+    path = find_weights(weights or "", spec.name)
+    chosen = make_options(spec.options, {**best, **(options or {})})
+    network = _resolve(spec.network)(path)
     return build(network.to(choose_device(device)), options=chosen)
 
 
