@@ -78,7 +78,8 @@ def click_to_mask(widget: Any, place: Any, *, include: bool) -> float:
     controller = widget.controller
     start = time.perf_counter()
     controller.click(tuple(float(value) for value in place), include=include)
-    spin_while(lambda: controller.work.job is not None, 120)
+    # Not only until no job runs: while the method is being loaded there is none either.
+    spin_while(lambda: controller.work.pending, 120)
     # The canvas is drawn in the next turn of the event loop.
     spin(0)
     return (time.perf_counter() - start) * 1000
