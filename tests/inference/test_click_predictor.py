@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 from tests.golden.make_golden import FOLDER, PLANE, PREDICTORS, predictor_output
 from tests.models.test_simpleclick import released_module, released_network
 from tests.seeded import TINY, seeded_image, seeded_network
 
-from napari_iseg.errors import OptionError, PromptError
+from napari_iseg.errors import OptionError
 from napari_iseg.inference.click_predictor import ClickPredictor
 from napari_iseg.inference.prediction import Window
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.inference.session import Session
+from napari_iseg.inference.translation import as_clicks
 from napari_iseg.inference.zoom import choose_window, object_window
-from napari_iseg.interactions import Box, Click, MaskPrompt
+from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
 from napari_iseg.interactions.simulated import iou, next_click
 from napari_iseg.zoo import ClickOptions
 
@@ -135,14 +138,61 @@ def test_a_mask_is_its_own_answer_and_the_next_click_refines_it() -> None:
     assert session.prediction.window == object_window(mask.astype(np.float32), [Click(30, 60)], 1.4, 20)
 
 
-def test_boxes_are_refused_and_change_nothing() -> None:
-    session = Session(seeded_image(*PLANE), ClickPredictor(seeded_network(TINY), options=ClickOptions()))
+def test_a_box_is_a_click_and_the_first_crop() -> None:
+    session = Session(seeded_image(*PLANE), ClickPredictor(seeded_network(TINY), options=ClickOptions(min_crop=8)))
+    session.add(Box((10, 20), (30, 60)))
+    assert session.prediction is not None
+    # 20 rows x 1.4 = 28 about 19.5; 40 columns x 1.4 = 56 about 39.5; ends rounded to even, the last included.
+    assert session.prediction.window == Window(6, 35, 12, 69)
+
+
+def test_a_scribble_counts_as_clicks_along_it() -> None:
+    points = tuple((30.0, 20.0 + column) for column in range(60))
+    translated = as_clicks([Click(5, 5, positive=False), Scribble(points, width=3.0)], PLANE)
+    assert translated.clicks[0] == Click(5, 5, positive=False)
+    assert [round(click.column, 1) for click in translated.clicks[1:]] == [29.8, 49.5, 69.2]
+    options = ClickOptions(min_crop=20)
+    drawn = Session(seeded_image(*PLANE), ClickPredictor(seeded_network(TINY), options=options))
+    drawn.add(Scribble(points, width=3.0))
+    predictor = ClickPredictor(seeded_network(TINY), options=options)
+    clicked = predictor.predict(predictor.encode(seeded_image(*PLANE)), translated.clicks[1:], None)
+    assert np.array_equal(drawn.probability, clicked.render())
+
+
+def test_translated_clicks_lie_on_the_plane() -> None:
+    outside = Scribble(((-40.0, 3.0), (2.0, 3.0), (-40.0, 3.0)))
+    for prompt in (outside, Box((-9, -9), (1, 1)), Scribble(((74.4, 109.4),))):
+        clicks = as_clicks([prompt], PLANE).clicks
+        assert clicks
+        assert all(-0.5 <= c.row <= PLANE[0] - 0.5 and -0.5 <= c.column <= PLANE[1] - 0.5 for c in clicks)
+
+
+def test_the_first_clicks_may_see_the_whole_image_in_its_own_pixels() -> None:
+    options = ClickOptions(min_crop=20, skip_clicks=1, target_size=40, keep_aspect=True, flip=False)
+    session = Session(seeded_image(72, 104), ClickPredictor(_AnySize(seeded_network(TINY)), options=options))
+    session.add(Click(32, 57))
+    assert session.prediction is not None
+    assert session.prediction.patches[0].values.shape == (72, 104)
+    mask = np.zeros((72, 104), bool)
+    mask[20:40, 40:70] = True
+    session.add(MaskPrompt(mask))
     session.add(Click(30, 60))
-    before = session.mask
-    with pytest.raises(PromptError, match="not a box"):
-        session.add(Box((10, 10), (20, 20)))
-    assert len(session.prompts) == 1
-    assert np.array_equal(session.mask, before)
+    assert session.prediction.window == object_window(mask.astype(np.float32), [Click(30, 60)], 1.4, 20)
+    assert max(session.prediction.patches[0].values.shape) == 40
+
+
+class _AnySize(torch.nn.Module):
+    """A network that takes any size, as RITM's do: it pads for one that does not."""
+
+    def __init__(self, inner: torch.nn.Module) -> None:
+        super().__init__()
+        self.inner = inner
+        self.config = SimpleNamespace(accepts=lambda size: True, image_size=(64, 64))
+
+    def forward(self, image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        rows, columns = image.shape[-2:]
+        padded = torch.nn.functional.pad(image, (0, -columns % 8, 0, -rows % 8))
+        return self.inner(padded, points)[..., :rows, :columns]
 
 
 def test_work_can_be_cancelled_between_passes() -> None:

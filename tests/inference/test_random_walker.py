@@ -46,7 +46,7 @@ def test_the_answer_is_a_small_patch_of_probabilities_over_the_whole_image():
     truth = disk((301, 471), 150, 200, 80)
     one = session(grey(truth, shape=truth.shape), max_side=128)
     mask = one.add(Click(150, 200))
-    patch = one.prediction.patch
+    patch = one.prediction.patches[0].values
     assert patch.dtype == np.float32
     assert patch.shape == (82, 128)
     assert 0 <= patch.min() < patch.max() <= 1
@@ -57,7 +57,7 @@ def test_the_answer_is_a_small_patch_of_probabilities_over_the_whole_image():
 def test_an_image_below_the_size_is_not_enlarged():
     one = session(grey(disk(SHAPE, 30, 40, 15)), max_side=256)
     one.add(Click(30, 40))
-    assert one.prediction.patch.shape == SHAPE
+    assert one.prediction.patches[0].values.shape == SHAPE
 
 
 @pytest.mark.parametrize("shape", [(2, 2), (2, 401), (401, 3), (37, 2)])

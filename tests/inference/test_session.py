@@ -63,7 +63,7 @@ def test_history_is_small_for_large_images() -> None:
     for click in random_clicks(3):
         session.add(click)
     assert session.prediction is not None
-    assert session.prediction.patch.nbytes <= 64 * 64 * 4
+    assert session.prediction.nbytes <= 64 * 64 * 4
     assert session.probability.shape == (2048, 2048)
 
 

@@ -13,7 +13,7 @@ from tests.seeded import TINY, seeded_network
 
 from napari_iseg.errors import WeightsError
 from napari_iseg.models.checkpoints import save_checkpoint
-from napari_iseg.models.simpleclick import SimpleClick, load_checkpoint
+from napari_iseg.models.simpleclick import FAMILY, SimpleClick
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,8 +71,8 @@ def released_file(path: Path, network: SimpleClick, monkeypatch: pytest.MonkeyPa
 def test_our_file_comes_back_to_half_precision(tmp_path: Path) -> None:
     network = seeded_network(TINY)
     path = tmp_path / "small.safetensors"
-    save_checkpoint(path, network, config_json=TINY.to_json(), metadata={"recipe": "none"})
-    loaded = load_checkpoint(path)
+    save_checkpoint(path, network, config_json=FAMILY.to_json(TINY), metadata={"recipe": "none"})
+    loaded = FAMILY.load(path)
     assert loaded.config == TINY
     assert (answer(loaded) - answer(network)).abs().max() < 2e-2
     assert path.stat().st_size < 2.3 * sum(p.numel() for p in network.parameters()) + 20_000
@@ -84,7 +84,7 @@ def test_released_file_is_converted_on_the_fly(tmp_path: Path, monkeypatch: pyte
     path = released_file(tmp_path / "cocolvis_vit.pth", network, monkeypatch)
     with pytest.raises(Exception, match=r"weights_only|Weights only"):
         torch.load(path, weights_only=True)
-    loaded = load_checkpoint(path)
+    loaded = FAMILY.load(path)
     assert loaded.config == TINY
     assert torch.equal(answer(loaded), answer(network))
 
@@ -92,7 +92,7 @@ def test_released_file_is_converted_on_the_fly(tmp_path: Path, monkeypatch: pyte
 def test_bare_state_dict_is_read(tmp_path: Path) -> None:
     path = tmp_path / "bare.pth"
     torch.save(released_state(seeded_network(TINY)), path)
-    loaded = load_checkpoint(path)
+    loaded = FAMILY.load(path)
     assert loaded.config.depth == TINY.depth
     assert loaded.config.neck_channels == TINY.neck_channels
 
@@ -112,7 +112,7 @@ def test_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path) 
     path = tmp_path / "evil.pth"
     torch.save({"state_dict": released_state(seeded_network(TINY)), "config": _Attack(str(target))}, path)
     with pytest.raises(WeightsError, match="execute code"):
-        load_checkpoint(path)
+        FAMILY.load(path)
     assert not target.exists()
 
 
@@ -126,20 +126,20 @@ def test_damaged_and_foreign_files_say_so(tmp_path: Path) -> None:
     other = tmp_path / "other.pth"
     torch.save({"state_dict": {"feature_extractor.conv1.weight": torch.ones(3)}}, other)
     half = tmp_path / "half.safetensors"
-    save_checkpoint(half, seeded_network(TINY), config_json=TINY.to_json(), metadata={})
+    save_checkpoint(half, seeded_network(TINY), config_json=FAMILY.to_json(TINY), metadata={})
     half.write_bytes(half.read_bytes()[:3000])
     for path, words in ((cut, "damaged"), (text, "damaged"), (other, "another network"), (half, "damaged")):
         with pytest.raises(WeightsError, match=words):
-            load_checkpoint(path)
+            FAMILY.load(path)
     with pytest.raises(WeightsError, match="no weights file"):
-        load_checkpoint(tmp_path / "missing.safetensors")
+        FAMILY.load(tmp_path / "missing.safetensors")
     with pytest.raises(WeightsError, match=r"ending in \.safetensors or \.pth"):
         whole.rename(tmp_path / "weights.zip")
-        load_checkpoint(tmp_path / "weights.zip")
+        FAMILY.load(tmp_path / "weights.zip")
 
 
 def test_another_networks_safetensors_say_so(tmp_path: Path) -> None:
     path = tmp_path / "linear.safetensors"
-    save_checkpoint(path, torch.nn.Linear(3, 2), config_json=TINY.to_json(), metadata={})
+    save_checkpoint(path, torch.nn.Linear(3, 2), config_json=FAMILY.to_json(TINY), metadata={})
     with pytest.raises(WeightsError, match="another network"):
-        load_checkpoint(path)
+        FAMILY.load(path)

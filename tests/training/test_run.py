@@ -14,7 +14,7 @@ from tests.seeded import TINY
 
 from napari_iseg.errors import ImageError, IsegError, UnknownNameError
 from napari_iseg.io.dataset import in_held_back
-from napari_iseg.models.simpleclick import SimpleClickConfig, load_checkpoint
+from napari_iseg.models.simpleclick import FAMILY, SimpleClickConfig
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.data import Crops, load_pictures
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
@@ -60,7 +60,7 @@ def test_a_run_learns_resumes_and_leaves_weights(folder: Path, tmp_path: Path) -
     first.run(lambda progress: seen.append((progress.size, progress.loss)))
     assert {size for size, _ in seen} == {32, 64}
     assert first.step == len(seen)
-    assert load_checkpoint(first.weights).config == TINY
+    assert FAMILY.load(first.weights).config == TINY
 
     longer = Trainer(RECIPE, pictures, output, seconds=6.0)
     longer.resume()

@@ -19,7 +19,10 @@ def test_every_method_names_weights_that_are_its_own() -> None:
     for spec in METHODS.values():
         if spec.weights is not None:
             assert spec.name in WEIGHTS[spec.weights].methods
-        assert (spec.network is None) == (spec.weights is None)
+        assert spec.family is not None or spec.weights is None
+        assert (spec.family is None) == (spec.base == "")
+        assert spec.title
+        assert not set(spec.prompts) & set(spec.translated)
 
 
 @pytest.mark.parametrize("name", list(WEIGHTS))

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
     import numpy as np
 
     from napari_iseg.inference.predictor import Predictor
+    from napari_iseg.models.families import Family
 
-__all__ = ["choose_device", "make_predictor", "open_session"]
+__all__ = ["choose_device", "make_predictor", "open_session", "resolve"]
 
 
 def make_predictor(
@@ -52,16 +53,21 @@ def make_predictor(
         If the weights cannot be read, or belong to another network.
     """
     spec = find_method(method)
-    if spec.network is None and weights:
+    if spec.family is None and weights:
         raise WeightsError(f"The method {spec.name!r} has no weights; leave them out.")
     weights = weights or spec.weights
     best = WEIGHTS[str(weights)].options if str(weights) in WEIGHTS else {}
-    build: Callable[..., Predictor] = _resolve(spec.predictor)
-    if spec.network is None:
-        return build(options=make_options(spec.options, options or {}))
-    path = find_weights(weights or "", spec.name)
+    build: Callable[..., Predictor] = resolve(spec.predictor)
     chosen = make_options(spec.options, {**best, **(options or {})})
-    network = _resolve(spec.network)(path)
+    if spec.family is None:
+        return build(options=chosen)
+    if weights is None:
+        raise WeightsError(
+            f"The method {spec.name!r} comes without weights of its own; give it a file of released weights "
+            "(--weights FILE, or weights= in Python). 'napari-iseg weights list' says which there are."
+        )
+    family: Family = resolve(spec.family)
+    network = family.load(find_weights(weights, spec.name))
     return build(network.to(choose_device(device)), options=chosen)
 
 
@@ -115,7 +121,7 @@ def choose_device(name: str = "auto") -> str:
     return name
 
 
-def _resolve(reference: str) -> Any:
-    """Return the object that ``"module:name"`` names."""
+def resolve(reference: str) -> Any:
+    """Return the object that ``"module:name"`` names in the table of methods."""
     module, name = reference.split(":")
     return getattr(import_module(module), name)

@@ -1,4 +1,4 @@
-"""What a predictor answers: a small patch of probabilities, where it lies, and what the next click must know of it.
+"""What a predictor answers: small patches of probabilities, where they lie, and what the next prompt must know of it.
 
 A patch at the network's own resolution is a hundred times smaller than a probability map of a large image, so that
 hundreds of undo steps fit in memory, and drawing it again gives the same bits every time.
@@ -6,13 +6,16 @@ hundreds of undo steps fit in memory, and drawing it again gives the same bits e
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-__all__ = ["Prediction", "Window"]
+from napari_iseg.errors import PromptError
+
+__all__ = ["Patch", "Prediction", "Proposal", "Region", "Window"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +42,131 @@ class Window:
         """Return the window that covers a plane of ``shape`` (rows, columns)."""
         return cls(0, shape[0], 0, shape[1])
 
+    def union(self, other: Window) -> Window:
+        """Return the smallest window that holds both."""
+        return Window(
+            min(self.row_start, other.row_start),
+            max(self.row_stop, other.row_stop),
+            min(self.column_start, other.column_start),
+            max(self.column_stop, other.column_stop),
+        )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Region:
+    """A set of pixels of a window, eight to a byte.
+
+    Parameters
+    ----------
+    shape
+        (rows, columns) of the window.
+    bits
+        The packed pixels, row by row.
+    """
+
+    shape: tuple[int, int]
+    bits: np.ndarray = field(repr=False)
+
+    @classmethod
+    def pack(cls, mask: np.ndarray) -> Region:
+        """Return the region of a mask, (rows, columns) bool."""
+        bits = np.packbits(mask)
+        bits.setflags(write=False)
+        return cls((mask.shape[0], mask.shape[1]), bits)
+
+    def unpack(self) -> np.ndarray:
+        """Return the mask, (rows, columns) bool."""
+        count = self.shape[0] * self.shape[1]
+        return np.unpackbits(self.bits, count=count).view(bool).reshape(self.shape)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Patch:
+    """Probabilities over a window.
+
+    Parameters
+    ----------
+    window
+        Where they lie.
+    values
+        (h, w) float32 at any resolution; bilinear resizing, corners aligned, fits them to the window. Or (n,): the
+        values at the pixels of ``region``, row by row.
+    logits
+        Whether the values are logits: the sigmoid is taken after resizing.
+    region
+        The pixels of the window that are painted; None paints all.
+
+    Raises
+    ------
+    ValueError
+        If a region of another shape than the window's is given, or values in a row come without a region.
+    """
+
+    window: Window
+    values: np.ndarray = field(repr=False)
+    logits: bool = False
+    region: Region | None = None
+
+    def __post_init__(self) -> None:
+        if self.region is not None and self.region.shape != self.window.shape:
+            raise ValueError(f"The region has the shape {self.region.shape}, the window {self.window.shape}.")
+        if self.values.ndim != 2 and self.region is None:
+            raise ValueError(f"Values of shape {self.values.shape} need a region that says where they lie.")
+        self.values.setflags(write=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes, in bytes."""
+        return self.values.nbytes + (self.region.bits.nbytes if self.region is not None else 0)
+
+    def paint(self, probability: np.ndarray) -> None:
+        """Paint the probabilities into a map of the whole plane, (H, W) float32."""
+        view = probability[self.window.slices]
+        values = self._probabilities()
+        if self.region is None:
+            view[:] = values
+        else:
+            inside = self.region.unpack()
+            view[inside] = values if values.ndim == 1 else values[inside]
+
+    def _probabilities(self) -> np.ndarray:
+        if not self.logits and (self.values.ndim == 1 or self.values.shape == self.window.shape):
+            return self.values
+        values = torch.from_numpy(self.values.copy())
+        if values.ndim == 2 and self.values.shape != self.window.shape:
+            values = functional.interpolate(
+                values[None, None], size=self.window.shape, mode="bilinear", align_corners=True
+            )[0, 0]
+        return np.asarray(values.sigmoid() if self.logits else values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Proposal:
+    """One of several candidate masks for the same prompts.
+
+    Parameters
+    ----------
+    patch
+        Its probabilities; 0 outside.
+    score
+        How sure the method is of it, in [0, 1].
+    box
+        The box of the mask at probability 0.5.
+    label
+        A word for it ("part", "whole"), or nothing.
+    """
+
+    patch: Patch
+    score: float
+    box: Window
+    label: str = ""
+
+    def render(self, shape: tuple[int, int]) -> np.ndarray:
+        """Return its probability map on a plane of ``shape``: (H, W) float32 in [0, 1]."""
+        probability = np.zeros(shape, np.float32)
+        self.patch.paint(probability)
+        return probability
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
@@ -48,42 +176,82 @@ class Prediction:
     ----------
     shape
         (rows, columns) of the image plane.
-    window
-        Where the patch lies; the probability is 0 outside.
-    patch
-        (h, w) float32 probabilities in [0, 1] at any resolution; bilinear resizing, corners aligned, fits it to the
-        window.
+    patches
+        Painted one over the other; the probability is 0 elsewhere.
     zoom
         The zoom-in region that the next click starts from, or None.
     forwards
         How many passes of the network this answer took.
+    proposals
+        Candidate masks to choose from, most likely first; usually none.
+    chosen
+        Which proposal is the answer; None where the answer is none of them.
+    matte
+        Whether the probabilities are an alpha matte: the share of the object in each pixel.
+    memory
+        What the method itself wants to know of this answer at the next prompt. Never changed.
+    seconds
+        How long it took.
     """
 
     shape: tuple[int, int]
-    window: Window
-    patch: np.ndarray = field(repr=False)
+    patches: tuple[Patch, ...] = ()
     zoom: Window | None = None
     forwards: int = 0
+    proposals: tuple[Proposal, ...] = ()
+    chosen: int | None = None
+    matte: bool = False
+    memory: Any = field(default=None, repr=False)
+    seconds: float = 0.0
 
-    def __post_init__(self) -> None:
-        self.patch.setflags(write=False)
+    @classmethod
+    def single(cls, shape: tuple[int, int], window: Window, values: np.ndarray, **rest: Any) -> Prediction:
+        """Return an answer of one patch of probabilities; ``rest`` are further fields."""
+        return cls(shape=shape, patches=(Patch(window, values),), **rest)
 
     @classmethod
     def from_mask(cls, mask: np.ndarray) -> Prediction:
         """Return the answer that a given mask is: (H, W), float probabilities in [0, 1], else object where above 0."""
         shape = (mask.shape[0], mask.shape[1])
         probability = mask if np.issubdtype(mask.dtype, np.floating) else mask > 0
-        return cls(shape=shape, window=Window.whole(shape), patch=probability.astype(np.float32))
+        return cls.single(shape, Window.whole(shape), probability.astype(np.float32))
+
+    @property
+    def window(self) -> Window:
+        """The smallest window that holds every patch; empty at the origin where there is none."""
+        if not self.patches:
+            return Window(0, 0, 0, 0)
+        window = self.patches[0].window
+        for patch in self.patches[1:]:
+            window = window.union(patch.window)
+        return window
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the answer and its proposals take, in bytes; what the method itself remembers not counted."""
+        return sum(p.nbytes for p in self.patches) + sum(p.patch.nbytes for p in self.proposals)
+
+    @property
+    def alpha(self) -> np.ndarray | None:
+        """The alpha matte, (H, W) float32 in [0, 1], or None where the method gives none."""
+        return self.render() if self.matte else None
 
     def render(self) -> np.ndarray:
         """Return the probability map of the whole plane: (H, W) float32 in [0, 1]."""
         probability = np.zeros(self.shape, np.float32)
-        probability[self.window.slices] = self._fitted()
+        for patch in self.patches:
+            patch.paint(probability)
         return probability
 
-    def _fitted(self) -> np.ndarray:
-        if self.patch.shape == self.window.shape:
-            return self.patch
-        patch = torch.from_numpy(self.patch.copy())[None, None]
-        fitted = functional.interpolate(patch, size=self.window.shape, mode="bilinear", align_corners=True)
-        return np.asarray(fitted[0, 0])
+    def choose(self, index: int) -> Prediction:
+        """Return this answer with one of its proposals in place of it.
+
+        Raises
+        ------
+        PromptError
+            If there is no such proposal.
+        """
+        if not 0 <= index < len(self.proposals):
+            have = f"there are {len(self.proposals)}, counted from 0" if self.proposals else "there are none"
+            raise PromptError(f"There is no proposal {index}: {have}.")
+        return replace(self, patches=(self.proposals[index].patch,), chosen=index, matte=False)

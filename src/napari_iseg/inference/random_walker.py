@@ -125,7 +125,7 @@ class RandomWalkerPredictor:
         if cancelled():
             raise CancelledError
         patch = _walk(encoding.data, seeds, self._options.beta)
-        return Prediction(shape=encoding.shape, window=Window.whole(encoding.shape), patch=patch, forwards=1)
+        return Prediction.single(encoding.shape, Window.whole(encoding.shape), patch, forwards=1)
 
     def _reduce(self, channel: NDArray[np.uint8]) -> NDArray[np.float64]:
         factor = max(1.0, max(channel.shape) / self._options.max_side)

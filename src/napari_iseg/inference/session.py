@@ -8,6 +8,7 @@ The session is synchronous and knows no window. ``add`` and its kin compute at o
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import dataclass, field, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -22,7 +23,7 @@ from napari_iseg.interactions.prompts import MaskPrompt, check_inside
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from napari_iseg.inference.prediction import Prediction
+    from napari_iseg.inference.prediction import Prediction, Proposal
     from napari_iseg.inference.predictor import Predictor
     from napari_iseg.interactions import Prompt
 
@@ -78,11 +79,12 @@ class Request:
             If ``cancelled()`` became True.
         """
         answer = self.previous
+        start = time.perf_counter()
         for prompts in self.stages:
             answer = self._engine.predict(prompts, answer, cancelled)
         if answer is None:
             raise PromptError("There is no prompt to answer; click the object first.")
-        return answer
+        return replace(answer, seconds=time.perf_counter() - start)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -151,6 +153,22 @@ class Session:
         return self._state.prediction
 
     @property
+    def proposals(self) -> tuple[Proposal, ...]:
+        """The candidate masks of the present answer, most likely first; usually none."""
+        return self._state.prediction.proposals if self._state.prediction else ()
+
+    @property
+    def chosen(self) -> int | None:
+        """Which proposal is the present answer; None where it is none of them."""
+        return self._state.prediction.chosen if self._state.prediction else None
+
+    @property
+    def alpha(self) -> np.ndarray | None:
+        """(H, W) float32 alpha matte in [0, 1], or None where there is no answer or the method gives none."""
+        prediction = self._state.prediction
+        return self.probability if prediction is not None and prediction.matte else None
+
+    @property
     def pending(self) -> bool:
         """True while the present prompts have no answer yet."""
         return self._state.pending
@@ -206,6 +224,23 @@ class Session:
         prompts[index] = prompt
         return self._edit_and_compute(prompts)
 
+    def choose(self, index: int) -> np.ndarray:
+        """Make one of the proposals the answer, as one step that can be undone, and return the mask, (H, W) bool.
+
+        Later prompts go on from it.
+
+        Raises
+        ------
+        PromptError
+            If there is no such proposal, or the prompts have no answer yet; nothing has changed then.
+        """
+        prediction = self.prediction
+        if prediction is None:
+            raise PromptError("There are no proposals yet; wait for the answer to the prompts, then choose.")
+        if prediction.chosen != index:
+            self._append(replace(self._state, prediction=prediction.choose(index)))
+        return self.mask
+
     def clear(self) -> None:
         """Take every prompt away, as one step that can be undone."""
         self.edit(())
@@ -239,12 +274,7 @@ class Session:
         prompts = tuple(prompts)
         for prompt in prompts:
             check_inside(prompt, self.shape)
-        del self._states[self._position + 1 :]
-        self._states.append(self._plan(prompts))
-        del self._states[: -self.max_undo - 1]
-        self._position = len(self._states) - 1
-        self._wanted = None
-        self.changed.emit()
+        self._append(self._plan(prompts))
 
     def request(self) -> Request | None:
         """Return the work that the present prompts need, or None if their answer is there. It voids older requests."""
@@ -299,6 +329,15 @@ class Session:
             self.changed.emit()
             raise
 
+    def _append(self, state: _State) -> None:
+        """Make a state the present one; steps forward from the one before are lost."""
+        del self._states[self._position + 1 :]
+        self._states.append(state)
+        del self._states[: -self.max_undo - 1]
+        self._position = len(self._states) - 1
+        self._wanted = None
+        self.changed.emit()
+
     def _go(self, step: int) -> bool:
         position = self._position + step
         if not 0 <= position < len(self._states):
@@ -317,10 +356,14 @@ class Session:
         if appended and present.pending and not any(isinstance(p, MaskPrompt) for p in prompts):
             # The user clicked again before the answer came: one answer to both clicks is wanted, not two.
             return _State(prompts, (prompts,), present.previous)
-        for length in range(len(prompts) - 1, 0, -1):
+        for length in range(len(prompts), 0, -1):
             for state in reversed(self._states[: self._position + 1]):
-                if state.prediction is not None and state.prompts == prompts[:length]:
-                    return _State(prompts, _stages(prompts, length), state.prediction)
+                if state.prediction is None or state.prompts != prompts[:length]:
+                    continue
+                if length == len(prompts):
+                    # These very prompts were answered before, and perhaps a proposal chosen: that is the answer.
+                    return state
+                return _State(prompts, _stages(prompts, length), state.prediction)
         return _State(prompts, _stages(prompts, 0), None)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,10 +12,10 @@ from napari_iseg.inference.prediction import Window
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_iseg.interactions import Click
+    from napari_iseg.interactions import Box, Click
     from napari_iseg.zoo import ClickOptions
 
-__all__ = ["choose_window", "object_window"]
+__all__ = ["box_window", "choose_window", "object_window", "scaled"]
 
 # A pixel counts as object for the zoom above this probability, whatever the threshold of the mask.
 _OBJECT = 0.5
@@ -57,6 +58,25 @@ def object_window(probability: np.ndarray, clicks: Sequence[Click], expansion: f
     row_start, row_stop = _expanded(min(rows), max(rows), expansion, min_crop, shape[0])
     column_start, column_stop = _expanded(min(columns), max(columns), expansion, min_crop, shape[1])
     return Window(row_start, row_stop, column_start, column_stop)
+
+
+def box_window(box: Box, shape: tuple[int, int], expansion: float, min_crop: int) -> Window:
+    """Return the expanded window of a box on a plane of ``shape``, as :func:`object_window` does of an object's."""
+    first = [min(max(math.floor(start), 0), side - 1) for start, side in zip(box.start, shape, strict=True)]
+    last = [
+        min(max(math.ceil(stop) - 1, low), side - 1) for stop, low, side in zip(box.stop, first, shape, strict=True)
+    ]
+    row_start, row_stop = _expanded(first[0], last[0], expansion, min_crop, shape[0])
+    column_start, column_stop = _expanded(first[1], last[1], expansion, min_crop, shape[1])
+    return Window(row_start, row_stop, column_start, column_stop)
+
+
+def scaled(size: tuple[int, int], longest: int, *, enlarge: bool = True) -> tuple[int, int]:
+    """Return a size scaled so that its longer side is ``longest``, or where it is longer if not to ``enlarge``."""
+    scale = longest / max(size)
+    if scale >= 1 and not enlarge:
+        return size
+    return max(round(size[0] * scale), 1), max(round(size[1] * scale), 1)
 
 
 def _expanded(first: int, last: int, expansion: float, min_crop: int, limit: int) -> tuple[int, int]:

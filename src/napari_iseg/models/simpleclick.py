@@ -7,9 +7,8 @@ the same network to the last digit, trained with another loss and run several ti
 
 from __future__ import annotations
 
-import json
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,15 +17,13 @@ from timm.models.vision_transformer import Block
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_iseg.errors import WeightsError
 from napari_iseg.models._blocks import ConvReLU, click_disks, normalise_rgb, one_group_norm
-from napari_iseg.models.checkpoints import load_state, require_all_keys
+from napari_iseg.models.families import Family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
-__all__ = ["SimpleClick", "SimpleClickConfig", "load_checkpoint"]
+__all__ = ["FAMILY", "SimpleClick", "SimpleClickConfig", "implied_config", "translate_upstream"]
 
 # Windows span this many pixels of the input; larger inputs get more windows, not larger ones.
 _WINDOW_PIXELS = 224
@@ -75,22 +72,12 @@ class SimpleClickConfig:
     previous_mask: bool = True
     all_global: bool = False
 
-    @classmethod
-    def from_json(cls, text: str) -> SimpleClickConfig:
-        """Return the configuration that a checkpoint's metadata holds."""
-        fields = {name: tuple(value) if isinstance(value, list) else value for name, value in json.loads(text).items()}
-        return cls(**fields)
-
     def accepts(self, size: tuple[int, int]) -> bool:
         """Whether inputs of ``size`` (rows, columns) divide into whole patches and windows."""
         grid = _grid(size, self.patch_size)
         windows = _windows(grid, self.patch_size)
         whole_patches = all(side % patch == 0 for side, patch in zip(size, self.patch_size, strict=True))
         return whole_patches and min(grid) >= 2 and all(g % w == 0 for g, w in zip(grid, windows, strict=True))
-
-    def to_json(self) -> str:
-        """Return the configuration as JSON text."""
-        return json.dumps(asdict(self))
 
 
 class _PatchEmbed(nn.Module):
@@ -287,47 +274,6 @@ class SimpleClick(nn.Module):
                 nn.init.zeros_(module[0].bias)
 
 
-def load_checkpoint(path: Path) -> SimpleClick:
-    """Build the network that a checkpoint holds, in evaluation mode.
-
-    Parameters
-    ----------
-    path
-        A safetensors file of ours, or a released SimpleClick or CFR-ICL ``.pth``, which is read without executing it.
-
-    Raises
-    ------
-    WeightsError
-        If the file cannot be read or holds another network.
-    """
-    state, metadata = load_state(path)
-    if "config_json" in metadata:
-        config = SimpleClickConfig.from_json(metadata["config_json"])
-    else:
-        require_all_keys(path, "SimpleClick", state, _TELLTALES)
-        config = implied_config(state, metadata.get("upstream", {}))
-        state = translate_upstream(state)
-    network = SimpleClick(config)
-    try:
-        network.load_state_dict(state)
-    except RuntimeError as error:
-        raise WeightsError(
-            f"The weights in {path.name} belong to another network than SimpleClick's; choose the method that they "
-            "were trained for."
-        ) from error
-    return network.float().eval()
-
-
-_TELLTALES = (
-    "patch_embed_coords.proj.weight",
-    "backbone.pos_embed",
-    "backbone.blocks.0.attn.qkv.weight",
-    "neck.down_4.0.weight",
-    "head.conv_seg.weight",
-    "head.fusion_conv.conv.weight",
-)
-
-
 def implied_config(state: Mapping[str, Tensor], upstream: Mapping[str, Any] | None = None) -> SimpleClickConfig:
     """Return the configuration that a released state dict implies.
 
@@ -417,3 +363,44 @@ def _merge_windows(tokens: Tensor, grid: tuple[int, int], count: tuple[int, int]
     rows, columns = grid[0] // count[0], grid[1] // count[1]
     tokens = tokens.reshape(-1, count[0], count[1], rows, columns, width)
     return tokens.transpose(2, 3).reshape(-1, grid[0] * grid[1], width)
+
+
+def _from_upstream(
+    state: Mapping[str, Tensor], parameters: Mapping[str, Any]
+) -> tuple[SimpleClickConfig, dict[str, Tensor]]:
+    return implied_config(state, parameters), translate_upstream(state)
+
+
+FAMILY = Family(
+    name="SimpleClick",
+    config_class=SimpleClickConfig,
+    build=SimpleClick,
+    configs={
+        "vit-base": SimpleClickConfig(),
+        "vit-large": SimpleClickConfig(embed_dim=1024, depth=24, heads=16, neck_channels=(192, 384, 768, 1536)),
+        "vit-huge": SimpleClickConfig(
+            patch_size=(14, 14), embed_dim=1280, depth=32, heads=16, neck_channels=(240, 480, 960, 1920)
+        ),
+        "xtiny": SimpleClickConfig(
+            embed_dim=160, depth=8, heads=4, neck_channels=(96, 192, 288, 384), head_channels=128
+        ),
+        "tiny": SimpleClickConfig(
+            image_size=(64, 64),
+            patch_size=(8, 8),
+            embed_dim=24,
+            depth=4,
+            heads=2,
+            neck_channels=(8, 12, 16, 20),
+            head_channels=12,
+        ),
+    },
+    marks=(
+        "patch_embed_coords.proj.weight",
+        "backbone.pos_embed",
+        "backbone.blocks.0.attn.qkv.weight",
+        "neck.down_4.0.weight",
+        "head.conv_seg.weight",
+        "head.fusion_conv.conv.weight",
+    ),
+    from_upstream=_from_upstream,
+)

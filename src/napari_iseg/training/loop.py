@@ -20,8 +20,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError
-from napari_iseg.models.checkpoints import save_checkpoint
-from napari_iseg.models.simpleclick import SimpleClick
+from napari_iseg.models.simpleclick import FAMILY, SimpleClick
 from napari_iseg.training.data import Crops
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
 from napari_iseg.training.losses import iterative_click_loss
@@ -233,8 +232,7 @@ class Trainer:
             "seconds": f"{self.elapsed:.0f}",
             "data": ", ".join(sorted(self.pictures)),
         }
-        config = self.recipe.network.to_json()
-        save_checkpoint(self.weights, self._average.module, config_json=config, metadata=metadata)
+        FAMILY.save(self.weights, self._average.module, metadata)
 
     @property
     def _fraction(self) -> float:

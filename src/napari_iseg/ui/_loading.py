@@ -37,7 +37,7 @@ def load_method(name: str) -> Loaded:
     from napari_iseg.inference.opening import choose_device, make_predictor
 
     predictor = make_predictor(name)
-    if find_method(name).network is None:
+    if find_method(name).family is None:
         return Loaded(predictor, "CPU")
     _leave_a_core_for_the_window()
     words = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}

@@ -1,6 +1,18 @@
 """The table of methods and the table of weights. Reading them imports no torch: every network is named, not loaded."""
 
+from napari_iseg.zoo.method_options import ClickOptions, RandomWalkerOptions
 from napari_iseg.zoo.methods import METHODS, MethodSpec, find_method
-from napari_iseg.zoo.options import ClickOptions, Options, RandomWalkerOptions, make_options
+from napari_iseg.zoo.options import CascadeOptions, OptionInfo, Options, describe_options, make_options
 
-__all__ = ["METHODS", "ClickOptions", "MethodSpec", "Options", "RandomWalkerOptions", "find_method", "make_options"]
+__all__ = [
+    "METHODS",
+    "CascadeOptions",
+    "ClickOptions",
+    "MethodSpec",
+    "OptionInfo",
+    "Options",
+    "RandomWalkerOptions",
+    "describe_options",
+    "find_method",
+    "make_options",
+]

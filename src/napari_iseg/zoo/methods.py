@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from napari_iseg.errors import UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
-from napari_iseg.zoo.options import ClickOptions, Options, RandomWalkerOptions
+from napari_iseg.zoo.method_options import ClickOptions, RandomWalkerOptions
+
+if TYPE_CHECKING:
+    from napari_iseg.zoo.options import Options
 
 __all__ = ["METHODS", "MethodSpec", "find_method"]
 
@@ -29,11 +33,19 @@ class MethodSpec:
     options
         The predictor's options at their defaults.
     prompts
-        The prompt classes that it understands.
-    network
-        ``"module:function"`` that builds its network from a checkpoint, or None for a method without weights.
+        The prompt classes that it takes as they are.
+    translated
+        The prompt classes that it takes in the terms of those: a box as a click and a crop, a scribble as clicks.
+    family
+        ``"module:FAMILY"`` of its network, resolved late, or None for a method without one.
+    base
+        Name of the published base configuration in the family; empty without a network.
     weights
         Name of the weights to use when none are asked for, or None.
+    proposals
+        Whether it offers several candidate masks to choose from.
+    alpha
+        Whether it gives alpha mattes.
     """
 
     name: str
@@ -42,8 +54,12 @@ class MethodSpec:
     predictor: str
     options: Options
     prompts: tuple[type, ...]
-    network: str | None = None
+    translated: tuple[type, ...] = ()
+    family: str | None = None
+    base: str = ""
     weights: str | None = None
+    proposals: bool = False
+    alpha: bool = False
 
 
 _TABLE = (
@@ -51,10 +67,24 @@ _TABLE = (
         name="cfr-icl",
         title="Click network that refines its own answer (CFR-ICL)",
         paper="Sun et al., CFR-ICL: Cascade-Forward Refinement with Iterative Click Loss, AAAI 2024",
-        network="napari_iseg.models.simpleclick:load_checkpoint",
+        family="napari_iseg.models.simpleclick:FAMILY",
         predictor="napari_iseg.inference.click_predictor:ClickPredictor",
         options=ClickOptions(cascade_steps=1),
         prompts=(Click, MaskPrompt),
+        translated=(Box, Scribble),
+        base="vit-base",
+        weights="cfr-icl-small",
+    ),
+    MethodSpec(
+        name="simpleclick",
+        title="Click network on a plain vision transformer (SimpleClick)",
+        paper="Liu et al., SimpleClick: Interactive Image Segmentation with Simple Vision Transformers, ICCV 2023",
+        family="napari_iseg.models.simpleclick:FAMILY",
+        predictor="napari_iseg.inference.click_predictor:ClickPredictor",
+        options=ClickOptions(),
+        prompts=(Click, MaskPrompt),
+        translated=(Box, Scribble),
+        base="vit-base",
         weights="cfr-icl-small",
     ),
     MethodSpec(

@@ -44,7 +44,7 @@ class WeightsSpec:
 _TABLE = (
     WeightsSpec(
         name="cfr-icl-small",
-        methods=("cfr-icl",),
+        methods=("cfr-icl", "simpleclick"),
         file="cfr-icl-small.safetensors",
         licence="BSD-3-Clause",
         # Trained on objects a sixteenth of the crop and up; released weights never look closer than 200 pixels.

@@ -1,0 +1,45 @@
+"""The options of each kind of predictor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from napari_iseg.zoo.options import CascadeOptions, Options, option
+
+__all__ = ["ClickOptions", "RandomWalkerOptions"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClickOptions(CascadeOptions):
+    """Options of the click networks that zoom in (RITM, SimpleClick, CFR-ICL, AdaptiveClick); see RITM, section 3.5."""
+
+    target_size: int | tuple[int, int] = option(
+        0,
+        "Side in pixels of what the network sees, or ROWS,COLUMNS; 0 is the size the weights were trained for",
+        minimum=32,
+        maximum=4096,
+        also=(0,),
+    )
+    keep_aspect: bool = option(False, "target_size is the longer side of the crop, whose shape is kept")
+    zoom_in: bool = option(True, "Look again at the object's surroundings once a first mask is there")
+    skip_clicks: int = option(
+        -1, "The first this many clicks see the whole image in its own pixels; -1 resizes every crop", minimum=-1
+    )
+    max_side: int = option(
+        0, "Reduce what the network sees to at most this many pixels a side; 0 never does", minimum=64, also=(0,)
+    )
+    flip: bool = option(True, "Average the answers for the image and its mirror image (twice the time)")
+    expansion_ratio: float = option(1.4, "Zoom-in: side of the crop over side of the object", minimum=1)
+    min_crop: int = option(200, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
+    recompute_iou: float = option(
+        0.5, "Zoom-in: the crop is renewed when it overlaps the wanted one by less than this", minimum=0, maximum=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomWalkerOptions(Options):
+    """Options of the random walker (Grady 2006)."""
+
+    beta: float = option(1000.0, "How strongly an edge in the image stops the walker", above=0)
+    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
+    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
