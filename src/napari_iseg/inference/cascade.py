@@ -58,7 +58,8 @@ def cascade(
     total = options.cascade_steps + 1 if refined else 1
     # An adaptive cascade compares each answer with the one before it; drawing them is paid for only there.
     adaptive = refined and options.cascade_adaptive
-    answer, forwards, drawn = previous, 0, None
+    answer, forwards = previous, 0
+    drawn: np.ndarray | None = None
     for _ in range(total):
         if cancelled():
             raise CancelledError
