@@ -16,7 +16,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import IsegError
-from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
+from napari_iseg.interactions import Box, Choice, Click, MaskPrompt, Scribble
 from napari_iseg.zoo import METHODS
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = [
     "METHODS",
     "Box",
+    "Choice",
     "Click",
     "IsegError",
     "MaskPrompt",

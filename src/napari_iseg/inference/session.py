@@ -18,7 +18,7 @@ from psygnal import Signal
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.predictor import CancelledError, never
-from napari_iseg.interactions.prompts import MaskPrompt, check_inside
+from napari_iseg.interactions.prompts import Choice, MaskPrompt, check_inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -46,9 +46,14 @@ class _Engine:
         with self._lock:
             if cancelled():
                 raise CancelledError
+            if isinstance(prompts[-1], Choice):
+                if previous is None:
+                    raise PromptError("There are no proposals to choose from yet; click the object first.")
+                return previous.choose(prompts[-1].index)
             if self._encoding is None:
                 self._encoding = self.predictor.encode(self.image)
-            return self.predictor.predict(self._encoding, prompts, previous, cancelled=cancelled)
+            given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
+            return self.predictor.predict(self._encoding, given, previous, cancelled=cancelled)
 
     def release(self) -> None:
         # A void request may still hold the lock; the window must not wait for it.
@@ -216,13 +221,13 @@ class Session:
         """Remove one prompt, however old, compute what the rest would have given, and return the mask."""
         prompts = list(self.prompts)
         del prompts[index]
-        return self._edit_and_compute(prompts)
+        return self._edit_and_compute(_without_choices(prompts, index))
 
     def replace(self, index: int, prompt: Prompt) -> np.ndarray:
         """Put another prompt in place of one (a click that was moved), compute, and return the mask."""
         prompts = list(self.prompts)
         prompts[index] = prompt
-        return self._edit_and_compute(prompts)
+        return self._edit_and_compute(_without_choices(prompts, index))
 
     def choose(self, index: int) -> np.ndarray:
         """Make one of the proposals the answer, as one step that can be undone, and return the mask, (H, W) bool.
@@ -237,9 +242,11 @@ class Session:
         prediction = self.prediction
         if prediction is None:
             raise PromptError("There are no proposals yet; wait for the answer to the prompts, then choose.")
-        if prediction.chosen != index:
-            self._append(replace(self._state, prediction=prediction.choose(index)))
-        return self.mask
+        # Asked here so that a wrong number changes nothing.
+        prediction.choose(index)
+        prompts = self.prompts
+        before = prompts[:-1] if isinstance(prompts[-1], Choice) else prompts
+        return self._edit_and_compute((*before, Choice(index)))
 
     def clear(self) -> None:
         """Take every prompt away, as one step that can be undone."""
@@ -353,7 +360,7 @@ class Session:
             return _State()
         present = self._state
         appended = len(prompts) == len(present.prompts) + 1 and prompts[:-1] == present.prompts
-        if appended and present.pending and not any(isinstance(p, MaskPrompt) for p in prompts):
+        if appended and present.pending and not any(isinstance(p, MaskPrompt | Choice) for p in prompts):
             # The user clicked again before the answer came: one answer to both clicks is wanted, not two.
             return _State(prompts, (prompts,), present.previous)
         for length in range(len(prompts), 0, -1):
@@ -361,10 +368,14 @@ class Session:
                 if state.prediction is None or state.prompts != prompts[:length]:
                     continue
                 if length == len(prompts):
-                    # These very prompts were answered before, and perhaps a proposal chosen: that is the answer.
                     return state
                 return _State(prompts, _stages(prompts, length), state.prediction)
         return _State(prompts, _stages(prompts, 0), None)
+
+
+def _without_choices(prompts: list[Prompt], start: int) -> list[Prompt]:
+    """Return prompts without the choices from ``start`` on: what they chose from is no longer there."""
+    return prompts[:start] + [prompt for prompt in prompts[start:] if not isinstance(prompt, Choice)]
 
 
 def _stages(prompts: tuple[Prompt, ...], known: int) -> tuple[tuple[Prompt, ...], ...]:

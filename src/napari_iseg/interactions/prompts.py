@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_iseg.errors import PromptError
 
-__all__ = ["Box", "Click", "MaskPrompt", "Prompt", "Scribble", "check_inside"]
+__all__ = ["Box", "Choice", "Click", "MaskPrompt", "Prompt", "Scribble", "check_inside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,26 @@ class MaskPrompt:
         object.__setattr__(self, "mask", mask)
 
 
-Prompt = Click | Box | Scribble | MaskPrompt
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of the proposals was chosen: ``index`` counts those of the answer to the prompts before, from 0.
+
+    A choice lies among the prompts so that it is undone, saved and done anew as they are. Methods never see it.
+
+    Raises
+    ------
+    PromptError
+        If the index is no whole number from 0.
+    """
+
+    index: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.index, bool) or not isinstance(self.index, int) or self.index < 0:
+            raise PromptError(f"A choice is the number of a proposal, from 0; {self.index!r} was given.")
+
+
+Prompt = Click | Box | Scribble | MaskPrompt | Choice
 
 
 def check_inside(prompt: Prompt, shape: tuple[int, int]) -> None:

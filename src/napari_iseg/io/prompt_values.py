@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import PromptError
-from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
+from napari_iseg.interactions import Box, Choice, Click, MaskPrompt, Scribble
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,7 +26,7 @@ _DTYPES = {"bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64
 
 
 def prompt_to_values(prompt: Prompt) -> tuple[str, dict[str, Any]]:
-    """Return a prompt's kind (``"click"``, ``"box"``, ``"scribble"`` or ``"mask"``) and its fields for JSON."""
+    """Return a prompt's kind (``"click"``, ``"box"``, ``"scribble"``, ``"mask"``, ``"choice"``) and its fields."""
     match prompt:
         case Click(row=row, column=column, positive=positive):
             return "click", {"row": float(row), "column": float(column), "positive": bool(positive)}
@@ -37,6 +37,8 @@ def prompt_to_values(prompt: Prompt) -> tuple[str, dict[str, Any]]:
             return "scribble", {"points": stroke, "width": float(width), "positive": bool(positive)}
         case MaskPrompt(mask=mask):
             return "mask", _packed(mask)
+        case Choice(index=index):
+            return "choice", {"index": int(index)}
 
 
 def prompt_from_values(kind: str, values: Any, entry: str) -> Prompt:
@@ -45,7 +47,7 @@ def prompt_from_values(kind: str, values: Any, entry: str) -> Prompt:
     Parameters
     ----------
     kind
-        ``"click"``, ``"box"``, ``"scribble"`` or ``"mask"``.
+        ``"click"``, ``"box"``, ``"scribble"``, ``"mask"`` or ``"choice"``.
     values
         Its fields.
     entry
@@ -110,6 +112,10 @@ def _mask(values: dict[str, Any]) -> MaskPrompt:
     )
 
 
+def _choice(values: dict[str, Any]) -> Choice:
+    return Choice(values["index"])
+
+
 def _packed(mask: NDArray[Any]) -> dict[str, Any]:
     if mask.dtype.name not in _DTYPES:
         raise PromptError(f"A mask of the type {mask.dtype} cannot be saved; use bool or float32.")
@@ -143,4 +149,5 @@ _KINDS: dict[str, _Kind] = {
     "box": (("start", "stop"), (), _box),
     "scribble": (("points",), ("width", "positive"), _scribble),
     "mask": (("shape", "dtype", "data"), (), _mask),
+    "choice": (("index",), (), _choice),
 }

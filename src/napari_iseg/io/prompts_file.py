@@ -73,7 +73,9 @@ def write_prompts(path: str | Path, prompts: Sequence[Prompt]) -> Path:
     for prompt in prompts:
         kind, values = prompt_to_values(prompt)
         if kind not in _PLURAL:
-            raise PromptError("A prompts file holds clicks, boxes and scribbles; write the mask as an image file.")
+            raise PromptError(
+                "A prompts file holds clicks, boxes and scribbles; write masks as image files, choices in sessions."
+            )
         groups.setdefault(_PLURAL[kind], []).append(values)
     write_json_object(path, groups)
     return Path(path)
