@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_iseg.errors import UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
-from napari_iseg.zoo.method_options import ClickOptions, RandomWalkerOptions
+from napari_iseg.zoo.method_options import AdaptiveClickOptions, ClickOptions, RandomWalkerOptions
 
 if TYPE_CHECKING:
     from napari_iseg.zoo.options import Options
@@ -86,6 +86,19 @@ _TABLE = (
         translated=(Box, Scribble),
         base="vit-base",
         weights="cfr-icl-small",
+    ),
+    MethodSpec(
+        name="adaptiveclick",
+        title="Click network that proposes several masks where a click is ambiguous (AdaptiveClick)",
+        paper="Lin et al., AdaptiveClick: Click-aware Transformer with Adaptive Focal Loss for Interactive Image "
+        "Segmentation, IEEE TNNLS 2024",
+        family="napari_iseg.models.adaptiveclick:FAMILY",
+        predictor="napari_iseg.inference.adaptiveclick_predictor:AdaptiveClickPredictor",
+        options=AdaptiveClickOptions(),
+        prompts=(Click, MaskPrompt),
+        translated=(Box, Scribble),
+        base="vit-base",
+        proposals=True,
     ),
     MethodSpec(
         name="random-walker",
