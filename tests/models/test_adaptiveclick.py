@@ -11,6 +11,8 @@ import torch
 from tests.models.test_simpleclick import released_module
 from torch import Tensor
 
+from napari_iseg.errors import WeightsError
+from napari_iseg.models import simpleclick
 from napari_iseg.models.adaptiveclick import (
     FAMILY,
     AdaptiveClick,
@@ -209,6 +211,28 @@ def test_weights_survive_a_file(tmp_path: Path) -> None:
     assert again.config == TINY
     with torch.no_grad():
         assert torch.equal(again(picture(), CLICKS), network(picture(), CLICKS))
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_a_released_file_is_read_and_no_other_family_takes_it(shared: Path, tmp_path: Path, complete: bool) -> None:
+    state, parameters = released_state(shared, "adaptiveclick_tiny")
+    params = {name: {"type": "", "value": value, "specified": True} for name, value in parameters.items()}
+    config = {"class": "isegm.model.is_adaptiveclick_model.AdaptiveClickModel", "params": params}
+    file = tmp_path / "adaptiveclick_base448_sbd.pth"
+    torch.save({"state_dict": state, "config": config} if complete else state, file)
+    network = FAMILY.load(file)
+    expected = released_network(shared, "adaptiveclick_tiny").config
+    # Without the saved parameters one number has to be guessed, which no shape tells: the backbone's heads.
+    assert network.config == (expected if complete else replace(expected, heads=1))
+    with pytest.raises(WeightsError, match="another network"):
+        simpleclick.FAMILY.load(file)
+
+
+def test_weights_of_simpleclick_are_refused(tmp_path: Path) -> None:
+    marks = {name: torch.zeros(1) for name in simpleclick.FAMILY.marks}
+    torch.save(marks, tmp_path / "simpleclick.pth")
+    with pytest.raises(WeightsError, match="another network than AdaptiveClick's"):
+        FAMILY.load(tmp_path / "simpleclick.pth")
 
 
 def test_sizes_that_do_not_divide_are_refused() -> None:
