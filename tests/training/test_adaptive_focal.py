@@ -32,7 +32,7 @@ def test_plug_in_golden(shared: Path, name: str, suffix: str) -> None:
     loss.mean().backward()
     assert logits.grad is not None
     np.testing.assert_allclose(loss.detach().numpy(), golden[name + suffix], atol=1e-5)
-    np.testing.assert_allclose(logits.grad.numpy(), golden[f"{name}{suffix}_grad"], atol=1e-5, rtol=1e-4)
+    np.testing.assert_allclose(logits.grad.numpy(), golden[f"{name}{suffix}_grad"], atol=1e-8)
 
 
 def test_criterion_golden(shared: Path) -> None:
