@@ -82,7 +82,8 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     else:
         torch.manual_seed(0)
         family = resolve(spec.family)
-        network = family.build(family.configs[configuration])
+        # torch's counter follows gradients, which inference has none of.
+        network = family.build(family.configs[configuration]).requires_grad_(False)
         predictor = resolve(spec.predictor)(network, options=spec.options)
         parameters = sum(p.numel() for p in network.parameters())
     image = _picture(arguments.size)
