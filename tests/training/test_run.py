@@ -142,6 +142,31 @@ def test_crops_show_one_object_and_keep_ignored_pixels(folder: Path) -> None:
         assert (target == 1).sum() >= 12
 
 
+def test_crops_with_copy_paste_still_show_one_object(folder: Path) -> None:
+    recipe = replace(RECIPE.data, copy_paste=0.5, image_mix=0.5, merged_share=0.15)
+    stream = iter(Crops(load_pictures([folder], recipe), recipe, size=48, seed=0))
+    plain = iter(Crops(load_pictures([folder], RECIPE.data), RECIPE.data, size=48, seed=0))
+    changed = 0
+    for _ in range(30):
+        rgb, target = next(stream)
+        assert rgb.dtype == torch.float32
+        assert 0 <= rgb.min() <= rgb.max() <= 1
+        assert target.dtype == torch.int8
+        assert set(target.unique().tolist()) <= {-1, 0, 1}
+        assert (target == 1).sum() >= 12
+        changed += not torch.equal(rgb, next(plain)[0])
+    assert changed >= 20
+
+
+def test_two_objects_are_merged_as_often_as_asked(folder: Path) -> None:
+    def parts(share: float) -> float:
+        recipe = replace(RECIPE.data, merged_share=share, close_share=0.0)
+        stream = iter(Crops(load_pictures([folder], recipe), recipe, size=48, seed=3))
+        return float(np.mean([(next(stream)[1] == 1).float().mean() for _ in range(40)]))
+
+    assert parts(1.0) > 1.2 * parts(0.0)
+
+
 def test_a_folder_with_nothing_to_learn_is_refused(tmp_path: Path) -> None:
     for kind in ("images", "labels"):
         (tmp_path / kind).mkdir()

@@ -48,12 +48,20 @@ class DataRecipe:
         Smaller objects are not drawn.
     close_share
         Share of crops close around the object, as zoom-in makes them; the rest are wider, log-uniform.
+    copy_paste, image_mix
+        Probabilities of SUEM's two kinds of pasting and of its mixing (``training.copy_paste``);
+        CFR-ICL's recipes have 0.5 for both, 0 leaves it out. Every hit costs the time of a further crop.
+    merged_share
+        Share of crops whose object is two of the image's; RITM and its descendants have 0.15.
     """
 
     weights: dict[str, float] = field(default_factory=dict)
     max_side: int = 400
     min_pixels: int = 40
     close_share: float = 0.5
+    copy_paste: float = 0.0
+    image_mix: float = 0.0
+    merged_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
