@@ -26,6 +26,27 @@ def test_a_click_takes_the_first_free_slot_then_the_last() -> None:
     assert points[3].tolist() == [-1, -1, -1]
 
 
+def test_a_numbered_click_takes_its_slot_from_the_end() -> None:
+    points = empty_points(1, 3)[0]
+    points[2] = 7, 7, 2
+    add_click(points, Click(4, 5), from_end=1)
+    add_click(points, Click(6, 8, positive=False), from_end=2)
+    assert points[2].tolist() == [4, 5, 1]
+    assert points[4].tolist() == [6, 8, 2]
+    assert (points[[0, 1, 3, 5]] == -1).all()
+
+
+def test_first_points_come_in_a_random_order_after_the_first() -> None:
+    target, rng = square(), np.random.default_rng(0)
+    shuffled = 0
+    for _ in range(50):
+        orders = sample_first_points(target, 12, rng)[:, 2]
+        used = orders[orders > 0]
+        assert sorted(used) == list(range(2, 2 + len(used)))
+        shuffled += list(used) != sorted(used)
+    assert shuffled > 25
+
+
 def test_first_points_lie_where_they_should() -> None:
     target, rng = square(), np.random.default_rng(0)
     counts = []

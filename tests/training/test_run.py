@@ -18,7 +18,8 @@ from napari_iseg.models.simpleclick import FAMILY, SimpleClickConfig
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.data import Crops, load_pictures
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
-from napari_iseg.training.loop import Trainer, build_network, icl_answers
+from napari_iseg.training.iterative import icl_answers
+from napari_iseg.training.loop import Trainer, build_network
 from napari_iseg.training.procedural import procedural_sample
 from napari_iseg.training.recipe import DataRecipe, Recipe, Stage, read_recipe, recipe_names
 
@@ -96,28 +97,6 @@ def test_the_loss_falls_on_one_batch() -> None:
         optimizer.step()
         losses.append(float(loss.detach()))
     assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
-
-
-def test_answers_do_not_pass_gradients_through_the_mask() -> None:
-    """Each answer's gradient is that of its own pass: with the mask's input cut off, nothing else can change."""
-    calls: list[torch.Tensor] = []
-
-    def network(image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        calls.append(image)
-        return image[:, :1] * weight
-
-    weight = torch.ones((), requires_grad=True)
-    target = torch.zeros(1, 20, 20, dtype=torch.int8)
-    target[:, 5:15, 5:15] = 1
-    answers: list[torch.Tensor] = []
-    rng = np.random.default_rng(0)
-    while len(answers) < 3:
-        calls.clear()
-        answers = icl_answers(network, torch.rand(1, 3, 20, 20), target, RECIPE, rng)
-    assert calls[0][:, 3].abs().max() == 0
-    for call, answer in zip(calls[1:], answers, strict=False):
-        assert not call.requires_grad
-        torch.testing.assert_close(call[:, 3:], answer.detach().sigmoid())
 
 
 def test_training_leaves_held_back_images_out(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""SUEM copy-paste (CFR-ICL, section 3.3): objects pasted into other images, with the target that follows from it.
+"""SUEM copy-paste of CFR-ICL: objects pasted into other images, with the target that follows from it.
 
 Simple copy-paste, Union, Exclusion, and image Mixing give the acronym. The released code blends where the paper pastes
 (simple) and knows one mode more (region mix); this follows the code.
