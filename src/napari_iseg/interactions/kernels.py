@@ -19,7 +19,7 @@ KERNELS = ("ellipse", "rect", "cross")
 def dilated(mask: NDArray[np.bool_], kernel: str, size: int) -> NDArray[np.bool_]:
     """Return a mask, (H, W) bool, dilated by a kernel of :data:`KERNELS`, ``size`` (odd) pixels high and wide."""
     if kernel == "ellipse":
-        return np.asarray(distance_transform_edt(~mask) <= size / 2) if mask.any() else mask
+        return np.asarray(distance_transform_edt(~mask) <= (size - 1) / 2) if mask.any() else mask
     down = maximum_filter1d(mask, size, axis=0, mode="constant")
     if kernel == "rect":
         return np.asarray(maximum_filter1d(down, size, axis=1, mode="constant"))

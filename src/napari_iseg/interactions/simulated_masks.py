@@ -1,4 +1,4 @@
-"""Coarse masks: rough versions of a reference, random for training and of a wanted IoU for evaluation (FocalClick-XL)."""
+"""Coarse masks (FocalClick-XL): rough versions of a reference, random for training, of a wanted IoU for evaluation."""
 
 from __future__ import annotations
 

@@ -132,8 +132,9 @@ def axial_stroke(region: NDArray[np.bool_], rng: np.random.Generator) -> NDArray
 
 def boundary_stroke(region: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64] | None:
     """Return (n, 2) points of a tenth to four tenths of an outline inside the region; None if it is too small."""
-    deepest = 0.15 * np.sqrt(np.count_nonzero(region))
     depth = distance_transform_edt(np.pad(region, 1))
+    # In thin regions an outline as deep as in round ones would be none.
+    deepest = min(0.15 * float(np.sqrt(np.count_nonzero(region))), 0.9 * depth.max())
     contours = find_contours(depth, rng.uniform(min(3.0, deepest), deepest))
     if not contours:
         return None
