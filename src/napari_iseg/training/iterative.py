@@ -60,7 +60,7 @@ def icl_answers(
     answers = []
     for term in range(int(rng.integers(1, recipe.icl_terms + 1))):
         if term:
-            add_correcting_clicks(points, _probabilities(previous), truths, rng)
+            _correct(points, previous, truths, recipe, rng)
         logits = network(_input(rgb, previous, recipe, rng), torch.from_numpy(points).to(rgb.device))
         previous = logits.detach().sigmoid()
         answers.append(logits)
@@ -97,7 +97,7 @@ def sampled_answer(network: nn.Module, rgb: Tensor, target: Tensor, recipe: Reci
         for number in range(1, passes + 1):
             given = torch.from_numpy(points.copy()).to(rgb.device)
             previous = network(_input(rgb, previous, recipe, rng), given).sigmoid()
-            add_correcting_clicks(points, _probabilities(previous), truths, rng, from_end=number)
+            _correct(points, previous, truths, recipe, rng, from_end=number)
     network.train()
     answer: Tensor = network(_input(rgb, previous, recipe, rng), torch.from_numpy(points).to(rgb.device))
     return answer
@@ -106,7 +106,8 @@ def sampled_answer(network: nn.Module, rgb: Tensor, target: Tensor, recipe: Reci
 def _first_points(truths: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
     """Return (B, 2 * slots, 3): random clicks, or for some batches the one that corrects an empty answer."""
     if rng.random() < recipe.random_first_clicks:
-        return np.stack([sample_first_points(truth, recipe.click_slots, rng) for truth in truths])
+        inner = recipe.inner_first_clicks
+        return np.stack([sample_first_points(truth, recipe.click_slots, rng, inner_first=inner) for truth in truths])
     points = empty_points(len(truths), recipe.click_slots)
     add_correcting_clicks(points, np.zeros(truths.shape, np.float32), truths, rng)
     return points
@@ -120,5 +121,14 @@ def _input(rgb: Tensor, previous: Tensor, recipe: Recipe, rng: np.random.Generat
     return torch.cat([rgb, previous], dim=1)
 
 
-def _probabilities(previous: Tensor) -> np.ndarray:
-    return previous[:, 0].float().cpu().numpy()
+def _correct(
+    points: np.ndarray,
+    previous: Tensor,
+    truths: np.ndarray,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    *,
+    from_end: int | None = None,
+) -> None:
+    answers = previous[:, 0].float().cpu().numpy()
+    add_correcting_clicks(points, answers, truths, rng, from_end=from_end, boundary_share=recipe.boundary_clicks)

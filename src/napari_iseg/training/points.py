@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_iseg.interactions.simulated import sample_training_click
+from napari_iseg.interactions.simulated_clicks import sample_boundary_click
 
 if TYPE_CHECKING:
     from napari_iseg.interactions import Click
@@ -50,6 +51,7 @@ def add_correcting_clicks(
     rng: np.random.Generator,
     *,
     from_end: int | None = None,
+    boundary_share: float = 0.0,
 ) -> None:
     """Add to each sample the click that a user would correct its answer with, in place.
 
@@ -63,14 +65,21 @@ def add_correcting_clicks(
         (B, H, W): 1, 0 or -1 for ignored.
     from_end
         The slot, as in :func:`add_click`.
+    boundary_share
+        Share of clicks that are drawn from the errors within 10 pixels of the object's boundary, where there are any.
     """
     for sample, probability, target in zip(points, probabilities, targets, strict=True):
-        click = sample_training_click(probability, target, rng)
+        click = None
+        if boundary_share and rng.random() < boundary_share:
+            click = sample_boundary_click(probability, target, rng)
+        click = click or sample_training_click(probability, target, rng)
         if click is not None:
             add_click(sample, click, from_end=from_end)
 
 
-def sample_first_points(target: np.ndarray, slots: int, rng: np.random.Generator) -> np.ndarray:
+def sample_first_points(
+    target: np.ndarray, slots: int, rng: np.random.Generator, *, inner_first: bool = False
+) -> np.ndarray:
     """Draw the clicks that training starts from (RITM, section 4): random ones, not only the best.
 
     The number of each sign is drawn with probability falling by 0.8 per click: one or more positive, none or more
@@ -83,6 +92,11 @@ def sample_first_points(target: np.ndarray, slots: int, rng: np.random.Generator
         (H, W): 1, 0 or -1 for ignored, with at least one 1.
     slots
         Most clicks of each sign.
+    rng
+        Where the chance comes from.
+    inner_first
+        Whether the first positive click lies in the object's middle, where it is more than 1/1.7 of its largest
+        depth, and gets order 1 (FocalClick).
 
     Returns
     -------
@@ -104,6 +118,9 @@ def sample_first_points(target: np.ndarray, slots: int, rng: np.random.Generator
     used = np.flatnonzero(points[:, 2] > 0)
     # Order 1 belongs to a click that is known to be the first.
     points[used, 2] = 2 + rng.permutation(used.size)
+    if inner_first:
+        depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
+        _fill(points[:1], depth > depth.max() / 1.7, 1, rng)
     return points
 
 

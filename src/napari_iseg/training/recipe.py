@@ -98,6 +98,10 @@ class Recipe:
         Most clicks of each sign at the start.
     random_first_clicks
         Share of steps that start from random clicks; the rest start from the one best click.
+    inner_first_clicks
+        Whether the first of random clicks lies in the object's middle, as FocalClick has it.
+    boundary_clicks
+        Share of correcting clicks near the object's boundary; FocalClick-XL has 0.5.
     focal_alpha
         Of the normalised focal loss.
     ema
@@ -123,6 +127,8 @@ class Recipe:
     mask_drop_share: float = 0.0
     click_slots: int = 24
     random_first_clicks: float = 0.5
+    inner_first_clicks: bool = False
+    boundary_clicks: float = 0.0
     focal_alpha: float = 0.5
     ema: float = 0.998
     mimetic: bool = False
