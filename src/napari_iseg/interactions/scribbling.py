@@ -15,6 +15,7 @@ from scipy.sparse.csgraph import connected_components, minimum_spanning_tree, sh
 from skimage.morphology import medial_axis
 
 from napari_iseg.interactions.drawing import bezier_curve, one_point_a_pixel
+from napari_iseg.interactions.kernels import dilated
 from napari_iseg.interactions.prompts import Click, Scribble
 from napari_iseg.interactions.simulated import IGNORE, next_click
 
@@ -34,8 +35,8 @@ _FEWEST_NODES = 4
 # The most that the smoothing's disk measures, and what it shrinks by where it would leave nothing.
 _LARGEST_RADIUS = 16.0
 _SHRINKING = 0.9
-# A curve may run this far outside its region: under the pixels next to it.
-_OUTSIDE = 1.5
+# A curve may leave its region by one pixel: this square around a pixel must hold one of the region's.
+_NEAR = 3
 # Half of a pixel's neighbours; the other half finds the same pairs.
 _NEIGHBOURS = ((0, 1), (1, -1), (1, 0), (1, 1))
 
@@ -136,13 +137,13 @@ def smooth_curve(path: NDArray[np.int64], region: NDArray[np.bool_]) -> NDArray[
     numpy.ndarray
         (m, 2) rows and columns, one point for each pixel that the curve passes.
     """
-    apart = distance_transform_edt(~region)
+    near = dilated(region, "rect", _NEAR)
     count = _MOST_CONTROL_POINTS
     while True:
         chosen = np.unique(np.linspace(0, len(path) - 1, min(count, len(path))).round().astype(int))
         curve = bezier_curve(path[chosen], _SAMPLES)
         rows, columns = np.rint(curve).astype(int).T
-        if (apart[rows, columns] <= _OUTSIDE).all():
+        if near[rows, columns].all():
             return one_point_a_pixel(curve)
         if count >= len(path):
             return path.astype(np.float64)
