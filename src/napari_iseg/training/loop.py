@@ -225,7 +225,8 @@ class Trainer:
             self.mean_loss += (loss - self.mean_loss) * max(0.02, 1 / self.step)
             progress = Progress(self.step, self._fraction, self.mean_loss, stage.size, self.samples / self.elapsed)
             report(progress)
-            if self.step % 20 == 0:
+            # The last step of a stage too, so that a short run leaves a trace.
+            if self.step % 20 == 0 or self._fraction >= stage.until:
                 self._log(progress)
             if now - saved > _SAVE_EVERY:
                 self.save()
