@@ -374,4 +374,6 @@ FAMILY = Family(
     },
     marks=("refiner.image_conv1.conv.weight", "refiner.refine_trimap.weight"),
     from_upstream=from_upstream,
+    # It answers with the segmentor alone; the refiner needs a crop besides.
+    at_rest=("refiner.",),
 )

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import torch
 from timm.layers.drop import DropPath
 from torch import Tensor, nn
 from torch.nn import functional
@@ -126,7 +125,8 @@ class MixTransformer(nn.Module):
         stem: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        rates = iter(torch.linspace(0, drop_path, sum(depths)).tolist())
+        blocks_in_all = sum(depths)
+        rates = (drop_path * number / max(blocks_in_all - 1, 1) for number in range(blocks_in_all))
         for index in range(4):
             if index == 0:
                 proj = nn.Conv2d(3, dims[0], 7, stride=4, padding=3) if stem is None else stem
