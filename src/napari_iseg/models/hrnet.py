@@ -156,21 +156,26 @@ class _ExchangeModule(nn.Module):
         self.branches = nn.ModuleList(
             nn.Sequential(*(BasicBlock(width, width) for _ in range(blocks))) for width in widths
         )
-        count = range(len(widths))
-        self.fuse_layers = nn.ModuleList(nn.ModuleList(_path(widths, j, i) for j in count) for i in count)
+        self.fuse_layers = nn.ModuleList(_Fuse(widths, target) for target in range(len(widths)))
 
     def forward(self, maps: list[Tensor]) -> list[Tensor]:
         maps = [branch(own) for branch, own in zip(self.branches, maps, strict=True)]
-        return [self._fused(maps, target) for target in range(len(maps))]
+        return [fuse(maps) for fuse in self.fuse_layers]
 
-    def _fused(self, maps: list[Tensor], target: int) -> Tensor:
-        size = maps[target].shape[-2:]
-        paths = self.fuse_layers[target]
-        total = paths[0](maps[0])
-        for source in range(1, len(maps)):
-            part = paths[source](maps[source])
-            total = total + (fit(part, size) if source > target else part)
-        return functional.relu(total)
+
+class _Fuse(nn.ModuleList):
+    """The sum of all branches, brought to the channels and the size of one."""
+
+    def __init__(self, widths: list[int], target: int) -> None:
+        super().__init__(_path(widths, source, target) for source in range(len(widths)))
+        self.target = target
+
+    def forward(self, maps: list[Tensor]) -> Tensor:
+        size = maps[self.target].shape[-2:]
+        parts = [path(own) for path, own in zip(self, maps, strict=True)]
+        # Strided convolutions end at the very size, since each halves and rounds up; coarser branches are enlarged.
+        parts = [fit(part, size) if source > self.target else part for source, part in enumerate(parts)]
+        return functional.relu(sum(parts[1:], start=parts[0]))
 
 
 class _ContextHead(nn.Module):
