@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from napari_iseg.zoo.options import CascadeOptions, Options, option
 
-__all__ = ["ClickOptions", "RandomWalkerOptions"]
+__all__ = ["ClickOptions", "FocalClickOptions", "RandomWalkerOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,30 @@ class ClickOptions(CascadeOptions):
     min_crop: int = option(200, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
     recompute_iou: float = option(
         0.5, "Zoom-in: the crop is renewed when it overlaps the wanted one by less than this", minimum=0, maximum=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocalClickOptions(CascadeOptions):
+    """Options of FocalClick; see its paper, section 3. ``exact_...`` are quirks of the released code."""
+
+    expansion_ratio: float = option(1.4, "Target crop: side of the crop over side of the object", minimum=1)
+    min_crop: int = option(10, "Target crop: smallest side in image pixels", minimum=1)
+    focus_ratio: float = option(1.4, "Focus crop: side of the crop over side of what the click changes", minimum=1)
+    focus_only_after: int = option(
+        10, "After this many clicks only the focus crop of a new click may change", minimum=0
+    )
+    progressive_merge: str = option(
+        "safe",
+        "A click on a given mask changes it only around the click: safe, exact (a click that changes nothing destroys "
+        "the mask, as in the released code) or off",
+        choices=("safe", "exact", "off"),
+    )
+    exact_focus: bool = option(
+        True, "Place the focus crop by the coarse answer above 0.62, as the released code does, not above 0.49"
+    )
+    exact_empty: bool = option(
+        False, "When nothing was found, put the next answer into the last crop, as the released code does"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_iseg.errors import UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
-from napari_iseg.zoo.method_options import ClickOptions, RandomWalkerOptions
+from napari_iseg.zoo.method_options import ClickOptions, FocalClickOptions, RandomWalkerOptions
 
 if TYPE_CHECKING:
     from napari_iseg.zoo.options import Options
@@ -86,6 +86,17 @@ _TABLE = (
         translated=(Box, Scribble),
         base="vit-base",
         weights="cfr-icl-small",
+    ),
+    MethodSpec(
+        name="focalclick",
+        title="Fast click network that changes a mask only around the click (FocalClick)",
+        paper="Chen et al., FocalClick: Towards Practical Interactive Image Segmentation, CVPR 2022",
+        family="napari_iseg.models.focalclick:FAMILY",
+        predictor="napari_iseg.inference.focalclick_predictor:FocalClickPredictor",
+        options=FocalClickOptions(),
+        prompts=(Click, MaskPrompt),
+        translated=(Box, Scribble),
+        base="segformer-b0-s2",
     ),
     MethodSpec(
         name="random-walker",
