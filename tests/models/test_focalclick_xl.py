@@ -165,7 +165,8 @@ def test_every_kind_of_prompt_starts_as_clicks_do() -> None:
     assert network.object_net.prompting["click"].weight is not network.object_net.prompting["box"].weight
 
 
-def test_stage_one_trains_the_objects_and_the_adapters(network: FocalClickXL) -> None:
+def test_stage_one_trains_the_objects_and_the_adapters() -> None:
+    torch.manual_seed(0)  # dropped paths have no gradient
     fresh = seeded(FocalClickXL(TINY)).train()
     fresh(random(2, 4, 75, 110), POINTS.repeat(2, 1, 1)).square().mean().backward()
     for name, parameter in fresh.named_parameters():
@@ -223,7 +224,7 @@ def test_tuning_one_prompt_changes_no_answer_to_clicks() -> None:
         assert not torch.equal(fresh.object_net(rgb, coordinates, "scribble", None), scribbled)
 
 
-def test_a_prompting_layer_can_start_from_another(network: FocalClickXL) -> None:
+def test_a_prompting_layer_can_start_from_another() -> None:
     fresh = seeded(FocalClickXL(TINY)).object_net
     assert not torch.equal(fresh.prompting["box"].weight, fresh.prompting["scribble"].weight)
     fresh.copy_prompting("scribble", "box")
@@ -252,12 +253,12 @@ def test_the_trimap_reaches_alpha() -> None:
         assert not torch.equal(details(rgb, trimap), details(rgb, certain))
 
 
-@pytest.mark.parametrize(("name", "millions", "papers"), [("base", 139.1, 145), ("huge", 688.5, 693)])
+@pytest.mark.parametrize(("name", "millions", "papers"), [("base", 138.916, 145), ("huge", 688.342, 693)])
 def test_parameters_are_close_to_the_papers(name: str, millions: float, papers: float) -> None:
     with torch.device("meta"):
         network = FocalClickXL(FAMILY.configs[name])
     count = sum(parameter.numel() for parameter in network.parameters()) / 1e6
-    assert count == pytest.approx(millions, abs=0.05)
+    assert count == pytest.approx(millions, abs=0.001)
     assert count == pytest.approx(papers, rel=0.05)
 
 

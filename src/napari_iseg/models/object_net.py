@@ -50,7 +50,7 @@ class ObjectNet(nn.Module):
         self.encoder = MixTransformer(dims, depths, heads, stem=nn.Identity())
         self.head = MLPHead(dims, width)
         # The MLP below takes the place of the head's own classifier.
-        self.head.linear_pred = nn.Identity()
+        self.head.add_module("linear_pred", nn.Identity())
         self.context = nn.Sequential(nn.Conv2d(context_channels, width, 1), nn.BatchNorm2d(width))
         self.mlp = nn.Sequential(nn.Conv2d(width, width // 2, 1), nn.GELU(), nn.Conv2d(width // 2, 1, 1))
         initialise_segformer(self.context)

@@ -126,7 +126,7 @@ class MixTransformer(nn.Module):
         stem: nn.Module | None = None,
     ) -> None:
         super().__init__()
-        rates = iter(torch.linspace(0, drop_path, sum(depths)).tolist())
+        rates = iter(torch.linspace(0, drop_path, sum(depths), device="cpu").tolist())
         for index in range(4):
             if index == 0:
                 proj = nn.Conv2d(3, dims[0], 7, stride=4, padding=3) if stem is None else stem
