@@ -1,7 +1,7 @@
 """FocalClick-XL: context, object and detail, one network each; clicks, scribbles, boxes and masks; alpha mattes.
 
-Chen et al., FocalClick-XL: Towards Unified and High-quality Interactive Segmentation (IEEE TPAMI, extends FocalClick,
-CVPR 2022). No code and no weights were published; sizes that the paper leaves open are chosen here and said so.
+Chen et al., FocalClick-XL: Towards Unified and High-quality Interactive Segmentation, 2025 (extends FocalClick, CVPR
+2022). No code and no weights were published; sizes that the paper leaves open are chosen here and said so.
 """
 
 from __future__ import annotations
