@@ -35,7 +35,7 @@ class Frame:
     side: int
 
     def place(self, points: Sequence[tuple[float, float]]) -> NDArray[np.float64]:
-        """Return points of the plane, (n, 2), in pixels of the square: not rounded, corners not aligned (RITM's rule)."""
+        """Return points of the plane, (n, 2), in pixels of the square: neither rounded nor corners aligned (RITM)."""
         start = (self.window.row_start, self.window.column_start)
         return np.asarray((np.asarray(points, np.float64) - start) * self.side / np.asarray(self.window.shape))
 
