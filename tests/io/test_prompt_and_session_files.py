@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from napari_iseg.errors import ExportError, ImageError, PromptError
-from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
+from napari_iseg.interactions import Box, Choice, Click, MaskPrompt, Scribble
 from napari_iseg.io import SavedObject, SavedSession, read_prompts, read_session, write_prompts, write_session
 from napari_iseg.planes import PlaneAddress
 
@@ -112,12 +112,12 @@ def test_sessions_come_back(tmp_path: Path) -> None:
 def test_masks_in_sessions_come_back_exactly(dtype: str, tmp_path: Path) -> None:
     values = np.random.default_rng(4).random((21, 35))
     mask = (values > 0.7) if dtype == "bool" else (values * 200).astype(dtype)
-    saved = session(PROMPTS[0], MaskPrompt(mask))
+    saved = session(PROMPTS[0], Choice(2), MaskPrompt(mask))
     again = read_session(write_session(tmp_path / "session.json", saved)).objects[1].prompts
-    assert again[0] == PROMPTS[0]
-    assert isinstance(again[1], MaskPrompt)
-    np.testing.assert_array_equal(again[1].mask, mask)
-    assert again[1].mask.dtype == np.dtype(dtype).newbyteorder("=")
+    assert again[:2] == (PROMPTS[0], Choice(2))
+    assert isinstance(again[2], MaskPrompt)
+    np.testing.assert_array_equal(again[2].mask, mask)
+    assert again[2].mask.dtype == np.dtype(dtype).newbyteorder("=")
 
 
 def change(values: Any, path: list[Any], new: Any) -> None:

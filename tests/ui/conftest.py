@@ -22,6 +22,8 @@ from napari_iseg.zoo import Options
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from napari_iseg.ui._method_choice import MethodChoice
+
 
 class FloodPredictor:
     """Answers with what floods from the positive clicks, less what floods from the negative ones.
@@ -152,12 +154,12 @@ def open_hand(
     """Return a function that opens a window with images and the dock, ready to click."""
     hands: list[Hand] = []
 
-    def open_window(*images: Any, load: Callable[[str], Loaded] | None = None, **options: Any) -> Hand:
+    def open_window(*images: Any, load: Callable[[MethodChoice], Loaded] | None = None, **options: Any) -> Hand:
         viewer = make_napari_viewer(show=True, strict_qt=True)
         viewer.window._qt_window.resize(1000, 800)
         for image in images:
             viewer.add_image(image, **options)
-        widget = SegmentWidget(viewer, load or (lambda _name: Loaded(predictor, "CPU")))
+        widget = SegmentWidget(viewer, load or (lambda _choice: Loaded(predictor, "CPU")))
         viewer.window.add_dock_widget(widget, name="Segment", area="right")
         _keep_context_current(viewer)
         hand = Hand(viewer, widget, qtbot)

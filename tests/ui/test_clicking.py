@@ -18,6 +18,8 @@ from .conftest import DISCS, FloodPredictor, Hand, disc  # noqa: TID252 - the te
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_iseg.ui._method_choice import MethodChoice
+
 
 def test_left_includes_and_right_excludes(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
     hand = open_hand(discs)
@@ -189,7 +191,7 @@ def test_clicks_before_the_method_is_ready_are_kept(
 
     may_load = threading.Event()
 
-    def load(_name: str) -> Loaded:
+    def load(_choice: MethodChoice) -> Loaded:
         may_load.wait(20)
         return Loaded(predictor, "CPU")
 
@@ -250,17 +252,17 @@ def test_method_change_asks_again(open_hand: Callable[..., Hand], discs: np.ndar
 
     made: dict[str, FloodPredictor] = {}
 
-    def load(name: str) -> Loaded:
-        return Loaded(made.setdefault(name, FloodPredictor()), "CPU")
+    def load(choice: MethodChoice) -> Loaded:
+        return Loaded(made.setdefault(choice.method, FloodPredictor()), "CPU")
 
     hand = open_hand(discs, load=load)
     hand.click(*DISCS[0])
     hand.click(*DISCS[1])
     hand.wait()
     before = hand.mask
-    index = hand.widget.method_box.findData("random-walker")
-    hand.widget.method_box.setCurrentIndex(index)
-    hand.widget.method_box.activated.emit(index)
+    index = hand.widget.method.method_box.findData("random-walker")
+    hand.widget.method.method_box.setCurrentIndex(index)
+    hand.widget.method.method_box.activated.emit(index)
     hand.wait()
     assert set(made) == {"cfr-icl", "random-walker"}
     assert made["random-walker"].asked[-1] == hand.widget.controller.work.prompts

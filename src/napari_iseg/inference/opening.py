@@ -19,8 +19,9 @@ if TYPE_CHECKING:
 
     from napari_iseg.inference.predictor import Predictor
     from napari_iseg.models.families import Family
+    from napari_iseg.zoo import Options
 
-__all__ = ["choose_device", "make_predictor", "open_session", "resolve"]
+__all__ = ["change_options", "choose_device", "make_predictor", "open_session", "resolve"]
 
 
 def make_predictor(
@@ -100,6 +101,19 @@ def open_session(
     >>> session.add(Click(row=120, column=88))
     """
     return Session(to_rgb(image), make_predictor(method, weights=weights, device=device, options=options))
+
+
+def change_options(predictor: Predictor, options: Options) -> Predictor:
+    """Return a predictor of the same kind on the same network with other options.
+
+    Raises
+    ------
+    OptionError
+        If an option does not fit the network.
+    """
+    build: Callable[..., Predictor] = type(predictor)
+    network = getattr(predictor, "network", None)
+    return build(options=options) if network is None else build(network, options=options)
 
 
 def choose_device(name: str = "auto") -> str:

@@ -18,7 +18,7 @@ from psygnal import Signal
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.predictor import CancelledError, never
-from napari_iseg.interactions.prompts import Choice, MaskPrompt, check_inside
+from napari_iseg.interactions.prompts import Choice, MaskPrompt, check_inside, with_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -244,9 +244,7 @@ class Session:
             raise PromptError("There are no proposals yet; wait for the answer to the prompts, then choose.")
         # Asked here so that a wrong number changes nothing.
         prediction.choose(index)
-        prompts = self.prompts
-        before = prompts[:-1] if isinstance(prompts[-1], Choice) else prompts
-        return self._edit_and_compute((*before, Choice(index)))
+        return self._edit_and_compute(with_choice(self.prompts, index))
 
     def clear(self) -> None:
         """Take every prompt away, as one step that can be undone."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_iseg.errors import PromptError
 
-__all__ = ["Box", "Choice", "Click", "MaskPrompt", "Prompt", "Scribble", "check_inside"]
+__all__ = ["Box", "Choice", "Click", "MaskPrompt", "Prompt", "Scribble", "check_inside", "with_choice"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +117,12 @@ class Choice:
 
 
 Prompt = Click | Box | Scribble | MaskPrompt | Choice
+
+
+def with_choice(prompts: tuple[Prompt, ...], index: int) -> tuple[Prompt, ...]:
+    """Return prompts with a choice as the newest; it takes the place of a choice that already is."""
+    before = prompts[:-1] if prompts and isinstance(prompts[-1], Choice) else prompts
+    return (*before, Choice(index))
 
 
 def check_inside(prompt: Prompt, shape: tuple[int, int]) -> None:

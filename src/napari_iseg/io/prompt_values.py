@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.interactions import Prompt
 
-__all__ = ["prompt_from_values", "prompt_to_values"]
+__all__ = ["PROMPT_KINDS", "prompt_from_values", "prompt_to_values"]
 
 _DTYPES = {"bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64", "float16", "float32", "float64"}
 
@@ -151,3 +151,5 @@ _KINDS: dict[str, _Kind] = {
     "mask": (("shape", "dtype", "data"), (), _mask),
     "choice": (("index",), (), _choice),
 }
+PROMPT_KINDS = tuple(_KINDS)
+"""The kinds that a prompt can be of."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError, ImageError, IsegError
 from napari_iseg.io.json_file import read_json_object, write_json_object
-from napari_iseg.io.prompt_values import prompt_from_values, prompt_to_values
+from napari_iseg.io.prompt_values import PROMPT_KINDS, prompt_from_values, prompt_to_values
 from napari_iseg.planes import PlaneAddress
 
 if TYPE_CHECKING:
@@ -187,7 +187,7 @@ def _object(values: Any, entry: str) -> SavedObject:
 def _prompt(values: Any, entry: str) -> Prompt:
     fields = dict(values) if isinstance(values, dict) else {}
     kind = fields.pop("kind", None)
-    if kind not in ("click", "box", "scribble", "mask"):
+    if kind not in PROMPT_KINDS:
         raise TypeError(f"{entry} is of the unknown kind {kind!r}")
     return prompt_from_values(kind, fields, entry)
 

@@ -23,7 +23,16 @@ from napari_iseg.models.families import Family
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FAMILY", "SimpleClick", "SimpleClickConfig", "implied_config", "translate_upstream"]
+__all__ = [
+    "FAMILY",
+    "Backbone",
+    "Neck",
+    "PatchEmbed",
+    "SimpleClick",
+    "SimpleClickConfig",
+    "implied_config",
+    "translate_upstream",
+]
 
 # Windows span this many pixels of the input; larger inputs get more windows, not larger ones.
 _WINDOW_PIXELS = 224
@@ -80,25 +89,40 @@ class SimpleClickConfig:
         return whole_patches and min(grid) >= 2 and all(g % w == 0 for g, w in zip(grid, windows, strict=True))
 
 
-class _PatchEmbed(nn.Module):
-    """Cut into patches and project each: (B, C, H, W) to (B, N, D), tokens row by row."""
+class PatchEmbed(nn.Module):
+    """Cut into patches and project each.
+
+    Parameters
+    ----------
+    in_channels, embed_dim
+        Channels of the maps and of the tokens.
+    patch_size
+        (rows, columns).
+    """
 
     def __init__(self, in_channels: int, embed_dim: int, patch_size: tuple[int, int]) -> None:
         super().__init__()
         self.proj = nn.Conv2d(in_channels, embed_dim, kernel_size=patch_size, stride=patch_size)
 
     def forward(self, maps: Tensor) -> Tensor:
+        """Return (B, N, D) tokens, row by row, of (B, C, H, W) maps."""
         return self.proj(maps).flatten(2).transpose(1, 2)
 
 
-class _Backbone(nn.Module):
-    """Plain ViT with windowed and global attention; no class token, no final norm."""
+class Backbone(nn.Module):
+    """Plain ViT with windowed and global attention; no class token, no final norm.
+
+    Parameters
+    ----------
+    config
+        Its sizes; those of neck and head are not looked at.
+    """
 
     def __init__(self, config: SimpleClickConfig) -> None:
         super().__init__()
         self.config = config
         self.grid = _grid(config.image_size, config.patch_size)
-        self.patch_embed = _PatchEmbed(3, config.embed_dim, config.patch_size)
+        self.patch_embed = PatchEmbed(3, config.embed_dim, config.patch_size)
         self.pos_embed = nn.Parameter(torch.zeros(1, math.prod(self.grid), config.embed_dim))
         self.blocks = nn.ModuleList(
             Block(
@@ -131,6 +155,17 @@ class _Backbone(nn.Module):
             tokens = _merge_windows(tokens, grid, windows)
         return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, *grid)
 
+    def initialise(self) -> None:
+        """Give new weights their published starting values: Xavier for the blocks and the patches."""
+        nn.init.normal_(self.pos_embed, std=0.02)
+        projection = self.patch_embed.proj.weight
+        nn.init.xavier_uniform_(projection.data.view(projection.shape[0], -1))
+        for module in self.blocks.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                if module.bias is not None:
+                    nn.init.zeros_(module.bias)
+
     def _positions(self, grid: tuple[int, int]) -> Tensor:
         if grid == self.grid:
             return self.pos_embed
@@ -139,8 +174,14 @@ class _Backbone(nn.Module):
         return positions.permute(0, 2, 3, 1).flatten(1, 2)
 
 
-class _Neck(nn.Module):
-    """The simple feature pyramid: one map of tokens to four levels at 1/4, 1/8, 1/16 and 1/32 (for patches of 16)."""
+class Neck(nn.Module):
+    """The simple feature pyramid: one map of tokens to four levels at 1/4, 1/8, 1/16 and 1/32 (for patches of 16).
+
+    Parameters
+    ----------
+    config
+        ``embed_dim`` and ``neck_channels`` count.
+    """
 
     def __init__(self, config: SimpleClickConfig) -> None:
         super().__init__()
@@ -221,9 +262,9 @@ class SimpleClick(nn.Module):
     def __init__(self, config: SimpleClickConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed_coords = _PatchEmbed(3 if config.previous_mask else 2, config.embed_dim, config.patch_size)
-        self.backbone = _Backbone(config)
-        self.neck = _Neck(config)
+        self.patch_embed_coords = PatchEmbed(3 if config.previous_mask else 2, config.embed_dim, config.patch_size)
+        self.backbone = Backbone(config)
+        self.neck = Neck(config)
         self.head = _Head(config)
         self._initialise()
 
@@ -260,14 +301,7 @@ class SimpleClick(nn.Module):
 
     def _initialise(self) -> None:
         """Initialise as upstream does: Xavier for the transformer and its patches, Kaiming (fan out) in the head."""
-        nn.init.normal_(self.backbone.pos_embed, std=0.02)
-        projection = self.backbone.patch_embed.proj.weight
-        nn.init.xavier_uniform_(projection.data.view(projection.shape[0], -1))
-        for module in self.backbone.blocks.modules():
-            if isinstance(module, nn.Linear):
-                nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+        self.backbone.initialise()
         for module in self.head.modules():
             if isinstance(module, ConvReLU):
                 nn.init.kaiming_normal_(module[0].weight, mode="fan_out", nonlinearity="relu")

@@ -11,8 +11,10 @@ from psygnal import Signal
 from napari_iseg.errors import IsegError
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.planes import to_rgb
+from napari_iseg.ui._loading import with_options
+from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._plane_view import full_data
-from napari_iseg.zoo import METHODS, find_method
+from napari_iseg.zoo import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +41,7 @@ class Answering:
     workers
         Does the work in threads.
     load
-        Loads a method by its name, in a thread.
+        Loads a choice of a method, in a thread.
 
     Attributes
     ----------
@@ -49,8 +51,8 @@ class Answering:
         Work began or ended.
     failed
         A sentence: what went wrong and what to do.
-    method, threshold
-        What new sessions are opened with.
+    choice, threshold
+        What new sessions are opened with: method, weights and options; and the probability threshold.
     milliseconds
         From the last answered click to its mask, or None.
     failure
@@ -61,14 +63,14 @@ class Answering:
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(self, workers: Workers, load: Callable[[str], Loaded]) -> None:
-        self.method = next(iter(METHODS))
-        self.threshold = METHODS[self.method].options.threshold
+    def __init__(self, workers: Workers, load: Callable[[MethodChoice], Loaded]) -> None:
+        self.choice = MethodChoice(next(iter(METHODS)))
+        self.threshold = self.choice.options.threshold
         self.milliseconds: float | None = None
         self.failure = ""
         self._workers = workers
         self._load = load
-        self._loaded: dict[str, Loaded] = {}
+        self._loaded: dict[MethodChoice, Loaded] = {}
         self._preparing: Job | None = None
 
     @property
@@ -79,18 +81,12 @@ class Answering:
     @property
     def device(self) -> str:
         """Where the method computes, or an empty text while that is not known."""
-        loaded = self._loaded.get(self.method)
+        loaded = self._loaded.get(self.choice)
         return loaded.device if loaded is not None else ""
 
-    def use(self, method: str) -> None:
-        """Ask another method from now on.
-
-        Raises
-        ------
-        UnknownNameError
-            If there is no such method.
-        """
-        self.method = find_method(method).name
+    def use(self, choice: MethodChoice) -> None:
+        """Ask another method, or the same with other weights or options, from now on."""
+        self.choice = choice
         self.milliseconds = None
         self.failure = ""
         if self._preparing is not None:
@@ -115,27 +111,35 @@ class Answering:
 
     def _open(self, project: Project, work: PlaneWork) -> bool:
         """Open the session of a work; False if its method or its plane must be loaded first, which begins then."""
-        loaded, rgb = self._loaded.get(self.method), project.pixels(work.plane)
+        loaded, rgb = self._loaded.get(self.choice), project.pixels(work.plane)
         if loaded is not None and rgb is not None:
             work.open(rgb, loaded.predictor, self.threshold)
             return True
         if self._preparing is None:
-            load = partial(self._load, self.method) if loaded is None else lambda: loaded
+            load = self._loading() if loaded is None else lambda: loaded
             data = full_data(project.image)
             self._preparing = self._workers.start(
                 lambda _cancelled: _prepare(load, data, work.plane),
-                partial(self._prepared, project, work.plane, self.method),
+                partial(self._prepared, project, work.plane, self.choice),
                 self._not_prepared,
             )
             self.changed.emit()
         return False
 
+    def _loading(self) -> Callable[[], Loaded]:
+        """Return what loads the present choice: other options share a network that is there already."""
+        wanted = self.choice
+        for choice, loaded in self._loaded.items():
+            if (choice.method, choice.weights_in_use) == (wanted.method, wanted.weights_in_use):
+                return partial(with_options, loaded, wanted.options)
+        return partial(self._load, wanted)
+
     def _prepared(
-        self, project: Project, plane: PlaneAddress, method: str, ready: tuple[Loaded, NDArray[np.uint8]]
+        self, project: Project, plane: PlaneAddress, choice: MethodChoice, ready: tuple[Loaded, NDArray[np.uint8]]
     ) -> None:
         self._preparing = None
         self.failure = ""
-        self._loaded[method] = ready[0]
+        self._loaded[choice] = ready[0]
         project.keep_pixels(plane, ready[1])
         for work in project.works:
             if work.session is None and (work.prompts or work.plane == plane):

@@ -14,9 +14,10 @@ from psygnal import Signal
 
 from napari_iseg.errors import ImageError, PromptError
 from napari_iseg.interactions import Click
-from napari_iseg.interactions.prompts import check_inside
+from napari_iseg.interactions.prompts import check_inside, with_choice
 from napari_iseg.ui._answering import Answering
 from napari_iseg.ui._loading import Loaded, load_method
+from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._plane_view import locate
 from napari_iseg.ui._project import Project
 from napari_iseg.ui._state import State
@@ -43,7 +44,7 @@ class Controller:
     workers
         Does the work in threads.
     load
-        Loads a method by its name, in a thread.
+        Loads a choice of a method, in a thread.
 
     Attributes
     ----------
@@ -68,7 +69,7 @@ class Controller:
     said = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, viewer: Viewer, workers: Workers, load: Callable[[str], Loaded] = load_method) -> None:
+    def __init__(self, viewer: Viewer, workers: Workers, load: Callable[[MethodChoice], Loaded] = load_method) -> None:
         self.answering = Answering(workers, load)
         self.include = True
         self.overwrite = False
@@ -167,16 +168,20 @@ class Controller:
         self.changed.emit()
 
     def choose_method(self, name: str) -> None:
-        """Use another method; unfinished objects are asked of it again, with the prompts that they have.
+        """Use another method with its own weights and options.
 
         Raises
         ------
         UnknownNameError
             If there is no such method.
         """
-        if name == self.answering.method:
+        self.use(MethodChoice(name))
+
+    def use(self, choice: MethodChoice) -> None:
+        """Use another method, or other weights or options; unfinished objects are asked again with their prompts."""
+        if choice == self.answering.choice and not self.answering.failure:
             return
-        self.answering.use(name)
+        self.answering.use(choice)
         for project in self._projects:
             for work in project.works:
                 work.close()
@@ -241,6 +246,14 @@ class Controller:
         if self._viewer.dims.ndisplay == 3:
             return "Clicking works on one plane at a time: switch the display back to 2D (Ctrl+Y)."
         return "The chosen image does not lie on the plane that is shown; move the sliders to it."
+
+    def choose_proposal(self, index: int) -> None:
+        """Make one of the proposals the answer, as one step that undo takes back."""
+        project, work = self._project, self.work
+        if project is not None and work is not None and not work.pending:
+            work.edit(with_choice(work.prompts, index))
+            work.taken_back = None
+            self._edited(project, work)
 
     def undo(self) -> None:
         """Take back what was done last: a click, else the acceptance on this plane, else a stroke in a Labels layer."""
@@ -364,7 +377,7 @@ class Controller:
             self.failed.emit(str(error))
 
     def _finish(self, project: Project, work: PlaneWork, *, overwrite: bool) -> None:
-        record = project.finish(work, self.answering.method, overwrite=overwrite)
+        record = project.finish(work, self.answering.choice, overwrite=overwrite)
         self._strokes = 0
         following = project.work_on(record.plane)
         self._edited(project, following)
@@ -420,7 +433,7 @@ class Controller:
 
     def _leave(self, project: Project) -> None:
         """Let an image go that was removed; what has a mask is kept as a finished object."""
-        saved = project.settle(self.answering.method)
+        saved = project.settle(self.answering.choice)
         self._projects.remove(project)
         project.layers.show(visible=False)
         if saved:

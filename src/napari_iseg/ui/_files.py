@@ -13,9 +13,9 @@ from napari_iseg.io import write_labels
 from napari_iseg.io.session_file import SavedObject, SavedSession, read_session, write_session
 from napari_iseg.io.writers import image_of_layer
 from napari_iseg.planes import to_rgb
+from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._objects import FinishedObject
 from napari_iseg.ui._plane_view import full_data
-from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._loading import Loaded
+    from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._project import Project
     from napari_iseg.ui._workers import Workers
 
@@ -42,10 +43,10 @@ class Files:
     workers
         Writes and computes in threads.
     load
-        Loads a method by its name, in a thread.
+        Loads a choice of a method, in a thread.
     """
 
-    def __init__(self, controller: Controller, workers: Workers, load: Callable[[str], Loaded]) -> None:
+    def __init__(self, controller: Controller, workers: Workers, load: Callable[[MethodChoice], Loaded]) -> None:
         self._controller = controller
         self._workers = workers
         self._load = load
@@ -91,7 +92,7 @@ class Files:
         for work in project.works:
             if work.prompts and work.session is not None:
                 answering = self._controller.answering
-                record = FinishedObject(label, work.plane, answering.method, work.prompts, work.session.threshold)
+                record = FinishedObject(label, work.plane, answering.choice, work.prompts, work.session.threshold)
                 record.session = work.session
                 objects.append(_saved(record))
                 label += 1
@@ -172,25 +173,28 @@ def _write(path: Path, labels: NDArray[Any], image: Any) -> Path:
 def _saved(record: FinishedObject) -> SavedObject:
     options = dataclasses.asdict(record.session.predictor.options) if record.session is not None else {}
     plain = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in options.items()}
-    weights = find_method(record.method).weights
-    return SavedObject(record.label, record.plane, record.method, weights, plain, record.threshold, record.prompts)
+    choice = record.choice
+    return SavedObject(
+        record.label, record.plane, choice.method, choice.weights_in_use, plain, record.threshold, record.prompts
+    )
 
 
 def _remake(
-    saved: SavedSession, data: Any, load: Callable[[str], Loaded], cancelled: Callable[[], bool]
+    saved: SavedSession, data: Any, load: Callable[[MethodChoice], Loaded], cancelled: Callable[[], bool]
 ) -> list[tuple[SavedObject, Session]]:
     """Give every object's prompts again, one after the other as the user did."""
-    methods: dict[str, Loaded] = {}
+    methods: dict[MethodChoice, Loaded] = {}
     planes: dict[PlaneAddress, NDArray[np.uint8]] = {}
     made = []
     for item in saved.objects:
         if cancelled():
             break
-        if item.method not in methods:
-            methods[item.method] = load(item.method)
+        choice = chosen_in(item)
+        if choice not in methods:
+            methods[choice] = load(choice)
         if item.plane not in planes:
             planes[item.plane] = to_rgb(item.plane.take(data))
-        session = Session(planes[item.plane], methods[item.method].predictor)
+        session = Session(planes[item.plane], methods[choice].predictor)
         session.threshold = item.threshold
         for prompt in item.prompts:
             session.add(prompt)

@@ -11,8 +11,10 @@ from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
     from napari_iseg.inference.predictor import Predictor
+    from napari_iseg.ui._method_choice import MethodChoice
+    from napari_iseg.zoo import Options
 
-__all__ = ["Loaded", "load_method"]
+__all__ = ["Loaded", "load_method", "with_options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,25 +25,38 @@ class Loaded:
     device: str
 
 
-def load_method(name: str) -> Loaded:
-    """Load a method with its own weights.
+def load_method(choice: MethodChoice) -> Loaded:
+    """Load a method with the weights and options that were chosen.
 
     Raises
     ------
-    UnknownNameError
-        If there is no such method.
     WeightsError
         If its weights are missing or unreadable.
+    OptionError
+        If an option does not fit the weights.
     """
     _keep_triton_away_from_mesa()
     from napari_iseg.inference.opening import choose_device, make_predictor
 
-    predictor = make_predictor(name)
-    if find_method(name).family is None:
+    predictor = make_predictor(choice.method, weights=choice.weights, options=dict(choice.changes))
+    if find_method(choice.method).family is None:
         return Loaded(predictor, "CPU")
     _leave_a_core_for_the_window()
     words = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
     return Loaded(predictor, words[choose_device("auto")])
+
+
+def with_options(loaded: Loaded, options: Options) -> Loaded:
+    """Return the same method at other options; the network is shared, not loaded again.
+
+    Raises
+    ------
+    OptionError
+        If an option does not fit the weights.
+    """
+    from napari_iseg.inference.opening import change_options
+
+    return Loaded(change_options(loaded.predictor, options), loaded.device)
 
 
 def _keep_triton_away_from_mesa() -> None:

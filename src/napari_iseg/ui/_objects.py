@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_iseg.inference.session import Session
     from napari_iseg.interactions import Prompt
     from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._plane_work import PlaneWork
 
 __all__ = ["FinishedObject", "FinishedObjects", "TakenBack"]
@@ -31,8 +32,8 @@ class FinishedObject:
         Its value in the Objects layer.
     plane
         Where it lies.
-    method
-        What it was made with.
+    choice
+        The method, weights and options that it was made with.
     prompts, threshold
         What it was made from.
     pixels
@@ -47,7 +48,7 @@ class FinishedObject:
 
     label: int
     plane: PlaneAddress
-    method: str
+    choice: MethodChoice
     prompts: tuple[Prompt, ...]
     threshold: float
     pixels: int = 0

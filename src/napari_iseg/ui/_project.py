@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.interactions import Click
 from napari_iseg.ui._layers import WorkLayers
+from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._objects import FinishedObject, FinishedObjects, TakenBack
 from napari_iseg.ui._plane_view import grid_shape, plane_shape, shown_plane
 from napari_iseg.ui._plane_work import PlaneWork
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from napari_iseg.inference.session import Session
     from napari_iseg.io.session_file import SavedObject
     from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._method_choice import MethodChoice
 
 __all__ = ["Project"]
 
@@ -108,7 +110,7 @@ class Project:
         if not work.pending:
             self.layers.draw_mask(work.plane, work.session)
 
-    def finish(self, work: PlaneWork, method: str, *, overwrite: bool) -> FinishedObject:
+    def finish(self, work: PlaneWork, choice: MethodChoice, *, overwrite: bool) -> FinishedObject:
         """Write the object of a work into the Objects layer and begin the next one on that plane.
 
         Raises
@@ -125,7 +127,7 @@ class Project:
         record = FinishedObject(
             label=self._label_for(work, layer),
             plane=work.plane,
-            method=method,
+            choice=choice,
             prompts=session.prompts,
             threshold=session.threshold,
             session=session,
@@ -152,7 +154,7 @@ class Project:
         record = FinishedObject(
             label=self._label_for(work, layer),
             plane=saved.plane,
-            method=saved.method,
+            choice=chosen_in(saved),
             prompts=saved.prompts,
             threshold=saved.threshold,
             session=session,
@@ -173,7 +175,7 @@ class Project:
         self._redraw(work)
         return record
 
-    def settle(self, method: str) -> list[FinishedObject]:
+    def settle(self, choice: MethodChoice) -> list[FinishedObject]:
         """Finish every object that has a mask, because the image is going; prompts without an answer are taken back."""
         done = []
         for work in self.works:
@@ -181,7 +183,7 @@ class Project:
             while work.pending and work.step(-1):
                 pass
             with suppress(IsegError):
-                done.append(self.finish(work, method, overwrite=False))
+                done.append(self.finish(work, choice, overwrite=False))
         return done
 
     def labels(self) -> tuple[NDArray[Any], int]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QComboBox,
     QFileDialog,
@@ -25,21 +25,23 @@ from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
+from napari_iseg.ui._method_form import MethodForm
 from napari_iseg.ui._objects_list import ObjectsList
+from napari_iseg.ui._options_form import OptionsForm
+from napari_iseg.ui._proposals_list import ProposalsList
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._tool_panel import ToolPanel
 from napari_iseg.ui._workers import Workers
-from napari_iseg.zoo import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari.viewer import Viewer
 
-__all__ = ["SegmentWidget"]
+    from napari_iseg.ui._method_choice import MethodChoice
 
-TOOLTIP = Qt.ItemDataRole.ToolTipRole
+__all__ = ["SegmentWidget"]
 
 
 class SegmentWidget(QWidget):
@@ -50,10 +52,10 @@ class SegmentWidget(QWidget):
     napari_viewer
         The viewer that it is docked in.
     load
-        Loads a method by its name, in a thread.
+        Loads a choice of a method, in a thread.
     """
 
-    def __init__(self, napari_viewer: Viewer, load: Callable[[str], Loaded] = load_method) -> None:
+    def __init__(self, napari_viewer: Viewer, load: Callable[[MethodChoice], Loaded] = load_method) -> None:
         super().__init__()
         self._viewer = napari_viewer
         self._workers = Workers(self)
@@ -73,15 +75,12 @@ class SegmentWidget(QWidget):
     def _build(self) -> None:
         self.image_box = QComboBox()
         self.image_box.setToolTip("The image to segment.")
-        self.method_box = QComboBox()
-        for spec in METHODS.values():
-            self.method_box.addItem(spec.name, spec.name)
-            self.method_box.setItemData(self.method_box.count() - 1, f"{spec.title}\n{spec.paper}", TOOLTIP)
-        for box in (self.image_box, self.method_box):
-            # A long name must not widen the dock.
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        # A long name must not widen the dock.
+        self.image_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.image_box.activated.connect(self._on_image_chosen)
-        self.method_box.activated.connect(self._on_method_chosen)
+        self.method = MethodForm(self.controller, self)
+        self.options = OptionsForm(self.controller)
+        self.proposals = ProposalsList(self.controller)
         self.status = StatusLine()
         self.objects_title = QLabel()
         self.objects = ObjectsList(self.controller)
@@ -90,11 +89,13 @@ class SegmentWidget(QWidget):
         self.export_button.clicked.connect(self.ask_where_to_export)
         form = QFormLayout()
         form.addRow("Image", self.image_box)
-        form.addRow("Method", self.method_box)
+        self.method.add_rows(form)
         layout = QVBoxLayout(self)
         layout.addLayout(form)
+        layout.addWidget(self.options)
         layout.addWidget(self.status)
         layout.addWidget(self.panel)
+        layout.addWidget(self.proposals)
         layout.addWidget(self.objects_title)
         layout.addWidget(self.objects, stretch=1)
         layout.addWidget(self.export_button)
@@ -185,10 +186,6 @@ class SegmentWidget(QWidget):
     def _on_image_chosen(self, index: int) -> None:
         self.controller.choose_image(self.controller.images[index])
 
-    @told
-    def _on_method_chosen(self, index: int) -> None:
-        self.controller.choose_method(self.method_box.itemData(index))
-
     def _on_images(self, _event: Any = None) -> None:
         images = self.controller.images
         self.image_box.clear()
@@ -215,10 +212,10 @@ class SegmentWidget(QWidget):
 
     def _refresh(self, _event: Any = None) -> None:
         controller = self.controller
-        index = self.method_box.findData(controller.answering.method)
-        self.method_box.setCurrentIndex(index)
-        self.method_box.setToolTip(self.method_box.itemData(index, TOOLTIP))
+        self.method.refresh()
+        self.options.refresh()
         self.panel.refresh()
+        self.proposals.refresh()
         self.status.show_state(controller)
         count = len(controller.finished)
         self.objects_title.setText(f"Objects  {count}" if count else "Objects")

@@ -1,11 +1,18 @@
 """The table of methods and the table of weights. Reading them imports no torch: every network is named, not loaded."""
 
-from napari_iseg.zoo.method_options import ClickOptions, FocalClickOptions, FocalClickXLOptions, RandomWalkerOptions
+from napari_iseg.zoo.method_options import (
+    AdaptiveClickOptions,
+    ClickOptions,
+    FocalClickOptions,
+    FocalClickXLOptions,
+    RandomWalkerOptions,
+)
 from napari_iseg.zoo.methods import METHODS, MethodSpec, find_method
 from napari_iseg.zoo.options import CascadeOptions, OptionInfo, Options, describe_options, make_options
 
 __all__ = [
     "METHODS",
+    "AdaptiveClickOptions",
     "CascadeOptions",
     "ClickOptions",
     "FocalClickOptions",

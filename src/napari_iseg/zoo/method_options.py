@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from napari_iseg.zoo.options import CascadeOptions, Options, option
 
-__all__ = ["ClickOptions", "FocalClickOptions", "FocalClickXLOptions", "RandomWalkerOptions"]
+__all__ = ["AdaptiveClickOptions", "ClickOptions", "FocalClickOptions", "FocalClickXLOptions", "RandomWalkerOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +33,15 @@ class ClickOptions(CascadeOptions):
     min_crop: int = option(200, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
     recompute_iou: float = option(
         0.5, "Zoom-in: the crop is renewed when it overlaps the wanted one by less than this", minimum=0, maximum=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdaptiveClickOptions(ClickOptions):
+    """Options of AdaptiveClick, which proposes several masks besides its answer."""
+
+    duplicate_overlap: float = option(
+        0.85, "Of proposals that overlap by more than this (IoU), the surest alone is kept", minimum=0, maximum=1
     )
 
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from napari_iseg.errors import UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
-from napari_iseg.zoo.method_options import ClickOptions, FocalClickOptions, FocalClickXLOptions, RandomWalkerOptions
+from napari_iseg.zoo.method_options import (
+    AdaptiveClickOptions,
+    ClickOptions,
+    FocalClickOptions,
+    FocalClickXLOptions,
+    RandomWalkerOptions,
+)
 
 if TYPE_CHECKING:
     from napari_iseg.zoo.options import Options
@@ -86,6 +92,19 @@ _TABLE = (
         translated=(Box, Scribble),
         base="vit-base",
         weights="cfr-icl-small",
+    ),
+    MethodSpec(
+        name="adaptiveclick",
+        title="Click network that proposes several masks where a click is ambiguous (AdaptiveClick)",
+        paper="Lin et al., AdaptiveClick: Click-aware Transformer with Adaptive Focal Loss for Interactive Image "
+        "Segmentation, IEEE TNNLS 2024",
+        family="napari_iseg.models.adaptiveclick:FAMILY",
+        predictor="napari_iseg.inference.adaptiveclick_predictor:AdaptiveClickPredictor",
+        options=AdaptiveClickOptions(),
+        prompts=(Click, MaskPrompt),
+        translated=(Box, Scribble),
+        base="vit-base",
+        proposals=True,
     ),
     MethodSpec(
         name="focalclick",

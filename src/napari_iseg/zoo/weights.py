@@ -13,7 +13,7 @@ from napari_iseg.zoo.bundled import bundled_folder
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["WEIGHTS", "WeightsSpec", "find_weights"]
+__all__ = ["WEIGHTS", "WeightsSpec", "find_weights", "names_for"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +53,11 @@ _TABLE = (
 )
 
 WEIGHTS: MappingProxyType[str, WeightsSpec] = MappingProxyType({spec.name: spec for spec in _TABLE})
+
+
+def names_for(method: str) -> list[str]:
+    """Return the names of the weights that are on this machine and fit a method, the method's own first."""
+    return [spec.name for spec in WEIGHTS.values() if method in spec.methods]
 
 
 def find_weights(name_or_file: str | Path, method: str) -> Path:
