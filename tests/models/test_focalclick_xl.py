@@ -13,7 +13,7 @@ import timm
 import torch
 from torch import nn
 
-from napari_iseg.models.context_net import Context, region_features
+from napari_iseg.models.context_net import Context, region_features, translate_sam
 from napari_iseg.models.focalclick_xl import FAMILY, FocalClickXL, FocalClickXLConfig
 from napari_iseg.models.object_net import PROMPT_KINDS
 
@@ -115,6 +115,17 @@ def test_the_encoder_has_sam_names_and_shapes(name: str, sam: str) -> None:
         ours = FocalClickXL(FAMILY.configs[name]).context_net.encoder.state_dict()
         theirs = timm.create_model(sam, num_classes=0).state_dict()
     assert {key: value.shape for key, value in ours.items()} == {key: value.shape for key, value in theirs.items()}
+
+
+def test_released_sam_weights_become_the_encoder(network: FocalClickXL) -> None:
+    own = network.context_net.encoder.state_dict()
+    released = {f"image_encoder.{name.replace('.mlp.fc', '.mlp.lin')}": value + 1 for name, value in own.items()}
+    assert "image_encoder.blocks.0.mlp.lin2.weight" in released
+    released["prompt_encoder.no_mask_embed.weight"] = torch.zeros(1, 256)
+    fresh = FocalClickXL(TINY)
+    fresh.context_net.encoder.load_state_dict(translate_sam(released))
+    for name, value in fresh.context_net.encoder.state_dict().items():
+        assert torch.equal(value, own[name] + 1), name
 
 
 def test_a_region_of_a_constant_map_is_constant() -> None:

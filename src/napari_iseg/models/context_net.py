@@ -7,7 +7,7 @@ Kirillov et al., Segment Anything, ICCV 2023: the encoder (a plain vision transf
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from timm.layers.pos_embed import resample_abs_pos_embed_nhwc
@@ -18,7 +18,10 @@ from torchvision.ops import roi_align
 
 from napari_iseg.models._blocks import normalise_rgb
 
-__all__ = ["Adapter", "Context", "ContextNet", "region_features"]
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Adapter", "Context", "ContextNet", "region_features", "translate_sam"]
 
 
 class Context(NamedTuple):
@@ -207,3 +210,16 @@ def region_features(context: Context, boxes: Tensor, size: int) -> Tensor:
         image = torch.zeros_like(image)
     rois = torch.stack([image, scaled[:, 2], scaled[:, 0], scaled[:, 3], scaled[:, 1]], dim=1)
     return roi_align(features, rois, size, spatial_scale=1 / context.stride, sampling_ratio=2, aligned=True)
+
+
+def translate_sam(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of ``ContextNet.encoder`` in released SAM weights (``sam_vit_*.pth``), under our names.
+
+    Training starts from them: ``network.context_net.encoder.load_state_dict(translate_sam(released))``.
+    """
+    prefix = "image_encoder."
+    return {
+        name.removeprefix(prefix).replace(".mlp.lin", ".mlp.fc"): tensor
+        for name, tensor in state.items()
+        if name.startswith(prefix)
+    }
