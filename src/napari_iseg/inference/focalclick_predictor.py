@@ -232,8 +232,9 @@ def _visible(patches: tuple[Patch, ...]) -> tuple[Patch, ...]:
     def covers(upper: Patch, lower: Patch) -> bool:
         return upper.region is None and upper.window.union(lower.window) == upper.window
 
-    return tuple(
+    visible = [
         patch
         for number, patch in enumerate(patches)
         if not any(covers(later, patch) for later in patches[number + 1 :])
-    )
+    ]
+    return tuple(visible)
