@@ -73,7 +73,8 @@ class FocalClickPredictor:
     """
 
     def __init__(self, network: FocalClick, *, options: FocalClickOptions) -> None:
-        self.network = network.eval()
+        # Convolutions on the CPU are a fifth faster so (HRNet); the numbers are the same.
+        self.network = network.eval().to(memory_format=torch.channels_last)
         self._options = options
 
     @property
@@ -82,9 +83,9 @@ class FocalClickPredictor:
         return self._options
 
     def encode(self, image: np.ndarray) -> Tensor:
-        """Return (1, 3, H, W) RGB in [0, 1] on the network's device, from (H, W, 3) uint8."""
+        """Return (1, 3, H, W) uint8 RGB on the network's device, from (H, W, 3) uint8; crops become floats."""
         device = next(self.network.parameters()).device
-        return torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None].float() / 255
+        return torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None]
 
     def predict(
         self,
@@ -125,7 +126,7 @@ class FocalClickPredictor:
         shape = (encoding.shape[-2], encoding.shape[-1])
         before = _fed(previous)
         probability = before.render() if before else np.zeros(shape, np.float32)
-        seen, target = self._target(previous, clicks, box, shape)
+        seen, target = self._target(previous, probability, clicks, box)
         logits, feature = self._segment(encoding, probability, clicks, seen)
         coarse = Patch(target, np.asarray(torch.sigmoid(logits)[0, 0].cpu()))
         if cancelled():
@@ -138,10 +139,15 @@ class FocalClickPredictor:
         return Prediction(shape, layers, zoom=target, forwards=1, memory=_Memory(layers))
 
     def _target(
-        self, previous: Prediction | None, clicks: Sequence[Click], box: Box | None, shape: tuple[int, int]
+        self,
+        previous: Prediction | None,
+        probability: NDArray[np.float32],
+        clicks: Sequence[Click],
+        box: Box | None,
     ) -> tuple[Window, Window]:
         """Return what the segmentor sees, and where its answer goes: both times the target crop, but for a quirk."""
-        options, whole = self._options, Window.whole(shape)
+        options, shape = self._options, (probability.shape[0], probability.shape[1])
+        whole = Window.whole(shape)
         if box is not None:
             window = box_window(box, shape, options.expansion_ratio, options.min_crop)
             return window, window
@@ -149,7 +155,7 @@ class FocalClickPredictor:
         if previous is None or not isinstance(previous.memory, _Memory):
             return whole, whole
         # What was merged is a mask, no probability.
-        shown = previous.render() > (options.threshold if previous.memory.merged else _OBJECT)
+        shown = previous.render() > options.threshold if previous.memory.merged else probability > _OBJECT
         if not shown.any():
             return whole, (previous.zoom or whole) if options.exact_empty else whole
         window = object_window(shown, clicks, options.expansion_ratio, options.min_crop)
@@ -169,7 +175,7 @@ class FocalClickPredictor:
         """Return the segmentor's logits, (1, 1, 256, 256), and its feature."""
         rows, columns = window.slices
         mask = torch.from_numpy(np.ascontiguousarray(probability[rows, columns])).to(encoding.device)[None, None]
-        image = torch.cat([_squared(encoding[..., rows, columns]), _squared(mask)], dim=1)
+        image = torch.cat([_seen(encoding, window), _squared(mask)], dim=1)
         points = points_tensor(clicks, window, (_SIDE, _SIDE)).to(encoding.device)
         return self.network.segment(image, points)
 
@@ -187,8 +193,7 @@ class FocalClickPredictor:
             (columns.stop - target.column_start, target.shape[1]),
         ]
         box = torch.tensor([[min(max(place * _SIDE / side, 0.0), _SIDE) for place, side in sides]])
-        crop = _squared(encoding[..., rows, columns])
-        refined, _, _ = self.network.refine(crop, points, feature, logits, box.to(encoding.device))
+        refined, _, _ = self.network.refine(_seen(encoding, focus), points, feature, logits, box.to(encoding.device))
         return np.asarray(refined[0, 0].cpu())
 
     def _merged(self, answer: Prediction, previous: Prediction, click: Click) -> Prediction:
@@ -214,6 +219,12 @@ def _fed(previous: Prediction | None) -> Prediction | None:
     return replace(previous, patches=previous.memory.patches)
 
 
+def _seen(encoding: Tensor, window: Window) -> Tensor:
+    """Return a crop of the image as a network sees it: (1, 3, 256, 256) RGB in [0, 1]."""
+    rows, columns = window.slices
+    return _squared(encoding[..., rows, columns].float()) / 255
+
+
 def _squared(crop: Tensor) -> Tensor:
     """Return (1, C, 256, 256) of (1, C, h, w)."""
     return functional.interpolate(crop, size=(_SIDE, _SIDE), mode="bilinear", align_corners=True)
@@ -232,8 +243,9 @@ def _visible(patches: tuple[Patch, ...]) -> tuple[Patch, ...]:
     def covers(upper: Patch, lower: Patch) -> bool:
         return upper.region is None and upper.window.union(lower.window) == upper.window
 
-    return tuple(
+    visible = [
         patch
         for number, patch in enumerate(patches)
         if not any(covers(later, patch) for later in patches[number + 1 :])
-    )
+    ]
+    return tuple(visible)

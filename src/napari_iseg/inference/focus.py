@@ -106,7 +106,8 @@ def merge_region(
     component = component_at(difference, pixel)
     if component is None:
         component = np.zeros_like(shown) if safe else ~difference
-    return component & (shown == shown[pixel])
+    region: NDArray[np.bool_] = component & (shown == shown[pixel])
+    return region
 
 
 def _changed_box(
