@@ -4,44 +4,131 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.methods import any_predictor, tiny_predictor
 from tests.seeded import seeded_image
 
 import napari_iseg
+from napari_iseg import METHODS, Box, Click, MaskPrompt, Scribble
 from napari_iseg.errors import ImageError, OptionError, UnknownNameError, WeightsError
+from napari_iseg.inference.session import Session
+from napari_iseg.planes import to_rgb
+from napari_iseg.zoo import CascadeOptions
 
 SHAPES = [(75, 110), (133, 61)]
+ALL = pytest.mark.parametrize("method", list(METHODS))
 
 
-@pytest.mark.parametrize("method", list(napari_iseg.METHODS))
+def open_method(image: np.ndarray, method: str, **options: object) -> Session:
+    return Session(to_rgb(image), any_predictor(method, **options))
+
+
+@ALL
 @pytest.mark.parametrize("shape", SHAPES)
 def test_answers_are_finite_follow_clicks_and_undo(method: str, shape: tuple[int, int]) -> None:
     rows, columns = shape
-    session = napari_iseg.open_session(seeded_image(rows, columns), method=method)
-    session.add(napari_iseg.Click(0.45 * rows, 0.55 * columns))
+    session = open_method(seeded_image(rows, columns), method)
+    session.add(Click(0.45 * rows, 0.55 * columns))
     first = session.probability.copy()
     assert first.shape == shape
     assert first.dtype == np.float32
     assert np.isfinite(first).all()
     assert 0 <= first.min() <= first.max() <= 1
-    session.add(napari_iseg.Click(2, 3, positive=False))
+    session.add(Click(2, 3, positive=False))
     assert not np.array_equal(session.probability, first)
     session.undo()
     assert np.array_equal(session.probability, first)
 
 
-@pytest.mark.parametrize("method", list(napari_iseg.METHODS))
+@ALL
+def test_every_prompt_that_the_table_names_is_answered(method: str) -> None:
+    spec = METHODS[method]
+    image = seeded_image(75, 110)
+    mask = image[..., 0] > 120
+    given = {
+        Click: Click(33, 60),
+        Box: Box((15, 35), (55, 85)),
+        Scribble: Scribble(((25, 50), (33, 60), (40, 66))),
+        MaskPrompt: MaskPrompt(mask),
+    }
+    assert set(spec.prompts) | set(spec.translated) == set(given)
+    for prompt in given.values():
+        session = open_method(image, method)
+        session.add(prompt)
+        first = session.probability.copy()
+        assert np.isfinite(first).all()
+        # And a click goes on from there.
+        session.add(Click(34, 62))
+        assert np.isfinite(session.probability).all()
+        session.undo()
+        assert np.array_equal(session.probability, first)
+
+
+@pytest.mark.parametrize("method", [n for n, spec in METHODS.items() if isinstance(spec.options, CascadeOptions)])
+def test_refinement_is_an_option_of_every_method_that_a_mask_guides(method: str) -> None:
+    image = seeded_image(75, 110)
+    answers = {}
+    for steps in (0, 2):
+        predictor = tiny_predictor(method, cascade_steps=steps)
+        answers[steps] = predictor.predict(predictor.encode(image), [Click(33, 60)], None)
+    assert answers[2].forwards == 3 * answers[0].forwards
+    assert not np.array_equal(answers[0].render(), answers[2].render())
+
+
+@pytest.mark.parametrize("method", [name for name, spec in METHODS.items() if spec.proposals])
+def test_proposals_are_ranked_and_can_be_chosen(method: str) -> None:
+    session = Session(seeded_image(75, 110), tiny_predictor(method))
+    session.add(Click(33, 60))
+    scores = [proposal.score for proposal in session.proposals]
+    assert scores
+    assert scores == sorted(scores, reverse=True)
+    assert all(0 <= score <= 1 for score in scores)
+    before = session.probability.copy()
+    for index, proposal in enumerate(session.proposals):
+        session.choose(index)
+        assert np.array_equal(session.probability, proposal.render(session.shape))
+        rows, columns = np.nonzero(session.probability > 0.5)
+        if rows.size:
+            box = (rows.min(), rows.max() + 1, columns.min(), columns.max() + 1)
+            assert box == (
+                proposal.box.row_start,
+                proposal.box.row_stop,
+                proposal.box.column_start,
+                proposal.box.column_stop,
+            )
+    session.add(Click(40, 70))
+    assert np.isfinite(session.probability).all()
+    while len(session.prompts) > 1:
+        session.undo()
+    assert np.array_equal(session.probability, before)
+
+
+@pytest.mark.parametrize("method", [name for name, spec in METHODS.items() if spec.alpha])
+def test_mattes_are_shares(method: str) -> None:
+    session = Session(seeded_image(75, 110), tiny_predictor(method))
+    assert session.alpha is None
+    session.add(Click(33, 60))
+    assert session.alpha is not None
+    assert 0 <= session.alpha.min() <= session.alpha.max() <= 1
+
+
+@ALL
 def test_the_same_question_has_the_same_answer(method: str) -> None:
     image = seeded_image(75, 110)
-    predictor = napari_iseg.make_predictor(method)
-    answers = [predictor.predict(predictor.encode(image), [napari_iseg.Click(33, 60)], None).render() for _ in range(2)]
+    predictor = any_predictor(method)
+    answers = [predictor.predict(predictor.encode(image), [Click(33, 60)], None).render() for _ in range(2)]
     assert np.array_equal(*answers)
 
 
-@pytest.mark.parametrize("method", list(napari_iseg.METHODS))
+@ALL
 def test_grey_and_float_images_are_taken(method: str) -> None:
     grey = seeded_image(75, 110)[..., 0].astype(np.float64) * 40 - 900
-    session = napari_iseg.open_session(grey, method=method)
-    assert session.add(napari_iseg.Click(33, 60)).shape == (75, 110)
+    assert open_method(grey, method).add(Click(33, 60)).shape == (75, 110)
+
+
+@pytest.mark.parametrize("method", [n for n, s in METHODS.items() if s.family is not None and s.weights is None])
+def test_a_method_without_weights_says_how_to_get_some(method: str) -> None:
+    with pytest.raises(WeightsError, match="--weights FILE"):
+        napari_iseg.make_predictor(method)
 
 
 def test_unknown_names_get_close_matches() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from napari_iseg.interactions import Click
 from napari_iseg.training.points import add_click, add_correcting_clicks, empty_points, sample_first_points
@@ -24,6 +25,27 @@ def test_a_click_takes_the_first_free_slot_then_the_last() -> None:
     assert points[:2, 0].tolist() == [0, 3]
     assert points[2].tolist() == [50, 60, points[:, 2].max()]
     assert points[3].tolist() == [-1, -1, -1]
+
+
+def test_a_numbered_click_takes_its_slot_from_the_end() -> None:
+    points = empty_points(1, 3)[0]
+    points[2] = 7, 7, 2
+    add_click(points, Click(4, 5), from_end=1)
+    add_click(points, Click(6, 8, positive=False), from_end=2)
+    assert points[2].tolist() == [4, 5, 1]
+    assert points[4].tolist() == [6, 8, 2]
+    assert (points[[0, 1, 3, 5]] == -1).all()
+
+
+def test_first_points_come_in_a_random_order_after_the_first() -> None:
+    target, rng = square(), np.random.default_rng(0)
+    shuffled = 0
+    for _ in range(50):
+        orders = sample_first_points(target, 12, rng)[:, 2]
+        used = orders[orders > 0]
+        assert sorted(used) == list(range(2, 2 + len(used)))
+        shuffled += list(used) != sorted(used)
+    assert shuffled > 25
 
 
 def test_first_points_lie_where_they_should() -> None:
@@ -55,3 +77,34 @@ def test_correcting_clicks_answer_each_samples_larger_error() -> None:
     assert order == 1
     assert targets[1, int(row), int(column)] == 0
     assert points[1, 0, 2] == -1
+
+
+def test_the_first_click_can_be_asked_to_lie_in_the_middle() -> None:
+    target, rng = square(), np.random.default_rng(0)
+    for _ in range(40):
+        points = sample_first_points(target, 12, rng, inner_first=True)
+        row, column, order = points[0].tolist()
+        assert order == 1
+        # Half the height of 20 is the largest depth: 10, over 1.7 leaves depths of 6 and more.
+        assert 25 <= row <= 34
+        assert 35 <= column <= 49
+        assert (points[1:, 2] != 1).all()
+
+
+def test_correcting_clicks_can_prefer_the_boundary() -> None:
+    target = np.zeros((1, 90, 120), np.int8)
+    target[0, 10:80, 10:110] = 1
+    depth = ndimage.distance_transform_edt(target[0])
+    answers = np.zeros(target.shape, np.float32)
+
+    def share_near(boundary_share: float) -> float:
+        rng, near = np.random.default_rng(0), 0
+        for _ in range(100):
+            points = empty_points(1, 3)
+            add_correcting_clicks(points, answers, target, rng, boundary_share=boundary_share)
+            near += depth[int(points[0, 0, 0]), int(points[0, 0, 1])] <= 10
+        return near / 100
+
+    assert share_near(0.0) == 0
+    assert 0.35 < share_near(0.5) < 0.65
+    assert share_near(1.0) == 1

@@ -18,7 +18,8 @@ from napari_iseg.models.simpleclick import FAMILY, SimpleClickConfig
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.data import Crops, load_pictures
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
-from napari_iseg.training.loop import Trainer, build_network, icl_answers
+from napari_iseg.training.iterative import icl_answers
+from napari_iseg.training.loop import Trainer, build_network
 from napari_iseg.training.procedural import procedural_sample
 from napari_iseg.training.recipe import DataRecipe, Recipe, Stage, read_recipe, recipe_names
 
@@ -98,28 +99,6 @@ def test_the_loss_falls_on_one_batch() -> None:
     assert np.mean(losses[-5:]) < 0.3 * np.mean(losses[:5])
 
 
-def test_answers_do_not_pass_gradients_through_the_mask() -> None:
-    """Each answer's gradient is that of its own pass: with the mask's input cut off, nothing else can change."""
-    calls: list[torch.Tensor] = []
-
-    def network(image: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        calls.append(image)
-        return image[:, :1] * weight
-
-    weight = torch.ones((), requires_grad=True)
-    target = torch.zeros(1, 20, 20, dtype=torch.int8)
-    target[:, 5:15, 5:15] = 1
-    answers: list[torch.Tensor] = []
-    rng = np.random.default_rng(0)
-    while len(answers) < 3:
-        calls.clear()
-        answers = icl_answers(network, torch.rand(1, 3, 20, 20), target, RECIPE, rng)
-    assert calls[0][:, 3].abs().max() == 0
-    for call, answer in zip(calls[1:], answers, strict=False):
-        assert not call.requires_grad
-        torch.testing.assert_close(call[:, 3:], answer.detach().sigmoid())
-
-
 def test_training_leaves_held_back_images_out(folder: Path) -> None:
     names = [f"image{number}" for number in range(8)]
     held = sum(in_held_back(name) for name in names)
@@ -140,6 +119,31 @@ def test_crops_show_one_object_and_keep_ignored_pixels(folder: Path) -> None:
         assert target.shape == (48, 48)
         assert set(target.unique().tolist()) <= {-1, 0, 1}
         assert (target == 1).sum() >= 12
+
+
+def test_crops_with_copy_paste_still_show_one_object(folder: Path) -> None:
+    recipe = replace(RECIPE.data, copy_paste=0.5, image_mix=0.5, merged_share=0.15)
+    stream = iter(Crops(load_pictures([folder], recipe), recipe, size=48, seed=0))
+    plain = iter(Crops(load_pictures([folder], RECIPE.data), RECIPE.data, size=48, seed=0))
+    changed = 0
+    for _ in range(30):
+        rgb, target = next(stream)
+        assert rgb.dtype == torch.float32
+        assert 0 <= rgb.min() <= rgb.max() <= 1
+        assert target.dtype == torch.int8
+        assert set(target.unique().tolist()) <= {-1, 0, 1}
+        assert (target == 1).sum() >= 12
+        changed += not torch.equal(rgb, next(plain)[0])
+    assert changed >= 20
+
+
+def test_two_objects_are_merged_as_often_as_asked(folder: Path) -> None:
+    def parts(share: float) -> float:
+        recipe = replace(RECIPE.data, merged_share=share, close_share=0.0)
+        stream = iter(Crops(load_pictures([folder], recipe), recipe, size=48, seed=3))
+        return float(np.mean([(next(stream)[1] == 1).float().mean() for _ in range(40)]))
+
+    assert parts(1.0) > 1.2 * parts(0.0)
 
 
 def test_a_folder_with_nothing_to_learn_is_refused(tmp_path: Path) -> None:

@@ -39,6 +39,12 @@ class Family:
         A released state dict and the constructor parameters saved beside it (empty if there are none) to the
         configuration and the state dict under our names, without the weights that upstream carries but never uses.
         None if nothing was ever released.
+    first_click_counts
+        Whether the first click has a part of its own. In the other families clicks of one sign may be given in any
+        order.
+    at_rest
+        Beginnings of the names of parameters that :meth:`torch.nn.Module.forward` of a plain question does not reach:
+        parts for other prompts, or that are trained apart.
     """
 
     name: str
@@ -47,6 +53,8 @@ class Family:
     configs: Mapping[str, Any]
     marks: tuple[str, ...] = ()
     from_upstream: Callable[[Mapping[str, Tensor], Mapping[str, Any]], tuple[Any, dict[str, Tensor]]] | None = None
+    first_click_counts: bool = False
+    at_rest: tuple[str, ...] = ()
 
     def to_json(self, config: Any) -> str:
         """Return a configuration as JSON text."""

@@ -15,6 +15,7 @@ from napari_iseg.errors import ImageError
 from napari_iseg.io.dataset import DatasetFolder
 from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
+from napari_iseg.training.copy_paste import CopyPaste, LabelledImage, copy_paste
 from napari_iseg.training.procedural import procedural_sample
 
 if TYPE_CHECKING:
@@ -32,6 +33,8 @@ _PLANES_PER_AXIS = 12
 # Generated images kept at a time, and how often a new one takes the place of the oldest.
 _POOL = 24
 _RENEWED = 0.25
+# Pixels of an object that a crop must show.
+_MIN_VISIBLE = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -158,16 +161,40 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         names = [*self.pictures, "procedural"]
         weights = np.array([self.recipe.weights.get(name, 1.0) for name in names])
         weights /= weights.sum()
+        options = CopyPaste(paste=self.recipe.copy_paste, mix=self.recipe.image_mix)
+        while True:
+            sample = self._sample(names, weights, rng)
+            if options.paste or options.mix:
+                sample = copy_paste(
+                    sample,
+                    options,
+                    rng,
+                    draw=lambda: self._sample(names, weights, rng),
+                    pick=lambda drawn: self._object(drawn, rng),
+                )
+            target = np.where(sample.labels == -1, -1, self._object(sample, rng)).astype(np.int8)
+            yield torch.from_numpy(sample.image.transpose(2, 0, 1).copy()), torch.from_numpy(target)
+
+    def _sample(self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator) -> LabelledImage:
+        """Return an augmented crop around an object, which has label 1; what else it shows has others."""
         while True:
             name = names[rng.choice(len(names), p=weights)]
             picture = self._generated(rng) if name == "procedural" else _pick(self.pictures[name], rng)
             if not picture.boxes:
                 continue
-            rgb, target = self._crop(picture, rng)
-            if (target == 1).sum() < 12:
-                continue
-            rgb, target = augment(rgb, target, rng)
-            yield torch.from_numpy(rgb.transpose(2, 0, 1).copy()), torch.from_numpy(target.copy())
+            rgb, labels = self._crop(picture, rng)
+            if (labels == 1).sum() >= _MIN_VISIBLE:
+                return LabelledImage(*augment(rgb, labels, rng))
+
+    def _object(self, sample: LabelledImage, rng: np.random.Generator) -> np.ndarray:
+        """Return (H, W) bool: the sample's object, sometimes with another one that it shows."""
+        inside = sample.labels == 1
+        if self.recipe.merged_share and rng.random() < self.recipe.merged_share:
+            labels, counts = np.unique(sample.labels[sample.labels > 1], return_counts=True)
+            others = labels[counts >= _MIN_VISIBLE]
+            if others.size:
+                inside |= sample.labels == rng.choice(others)
+        return inside
 
     def _generated(self, rng: np.random.Generator) -> Picture:
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
@@ -178,7 +205,7 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         return _pick(self._pool, rng)
 
     def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Cut one object out at a random scale and place."""
+        """Cut one object out at a random scale and place, and give it label 1."""
         label = int(rng.choice(list(picture.boxes)))
         box = picture.boxes[label]
         longest = max(box[1] - box[0], box[3] - box[2])
@@ -191,8 +218,8 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         columns = _span(box[2], box[3], longest / ratio / stretch, picture.labels.shape[1], rng)
         window = (*rows, *columns)
         labels = _nearest(picture.labels, window, (self.size, self.size))
-        target = np.where(labels == -1, -1, labels == label).astype(np.int8)
-        return _resized(picture.rgb, window, (self.size, self.size), antialias=rng.random() < 0.3), target
+        labels = np.where(labels == label, 1, np.where(labels > 0, labels + 1, labels))
+        return _resized(picture.rgb, window, (self.size, self.size), antialias=rng.random() < 0.3), labels
 
 
 def _pick(pictures: list[Picture], rng: np.random.Generator) -> Picture:

@@ -23,8 +23,8 @@ from napari_iseg.errors import IsegError
 from napari_iseg.models.simpleclick import FAMILY, SimpleClick
 from napari_iseg.training.data import Crops
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
+from napari_iseg.training.iterative import answers_to_learn_from
 from napari_iseg.training.losses import iterative_click_loss
-from napari_iseg.training.points import add_correcting_clicks, empty_points, sample_first_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from napari_iseg.training.data import Picture
     from napari_iseg.training.recipe import Recipe, Stage
 
-__all__ = ["Progress", "Trainer", "build_network", "icl_answers"]
+__all__ = ["Progress", "Trainer", "build_network"]
 
 log = logging.getLogger(__name__)
 
@@ -78,42 +78,6 @@ def build_network(recipe: Recipe) -> SimpleClick:
             assert isinstance(block.attn, Attention)
             mimetic_attention_(block.attn.qkv, block.attn.proj, recipe.network.heads)
     return network
-
-
-def icl_answers(
-    network: Callable[[Tensor, Tensor], Tensor], rgb: Tensor, target: Tensor, recipe: Recipe, rng: np.random.Generator
-) -> list[Tensor]:
-    """Answer a batch one to ``icl_terms`` times, adding one correcting click between answers (CFR-ICL, section 3.2).
-
-    Parameters
-    ----------
-    network
-        Takes (B, 4, H, W) images and (B, 2n, 3) points.
-    rgb
-        (B, 3, H, W) in [0, 1].
-    target
-        (B, H, W): 1, 0, or -1 for ignored.
-
-    Returns
-    -------
-    list
-        Logits (B, 1, H, W) of each answer. The previous mask enters detached: gradients flow through each pass alone.
-    """
-    truths = target.cpu().numpy()
-    previous = torch.zeros_like(rgb[:, :1])
-    if rng.random() < recipe.random_first_clicks:
-        points = np.stack([sample_first_points(truth, recipe.click_slots, rng) for truth in truths])
-    else:
-        points = empty_points(len(truths), recipe.click_slots)
-        add_correcting_clicks(points, np.zeros(truths.shape, np.float32), truths, rng)
-    answers = []
-    for term in range(int(rng.integers(1, recipe.icl_terms + 1))):
-        if term:
-            add_correcting_clicks(points, previous[:, 0].float().cpu().numpy(), truths, rng)
-        logits = network(torch.cat([rgb, previous], dim=1), torch.from_numpy(points).to(rgb.device))
-        previous = logits.detach().sigmoid()
-        answers.append(logits)
-    return answers
 
 
 class Trainer:
@@ -269,7 +233,7 @@ class Trainer:
         rgb, target = batch
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
-        answers = icl_answers(self._network, rgb, target, self.recipe, self._rng)
+        answers = answers_to_learn_from(self._network, rgb, target, self.recipe, self._rng)
         loss = iterative_click_loss(answers, target[:, None], alpha=self.recipe.focal_alpha)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)

@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_iseg.interactions.simulated import sample_training_click
+from napari_iseg.interactions.simulated_clicks import sample_boundary_click
 
 if TYPE_CHECKING:
     from napari_iseg.interactions import Click
@@ -22,23 +23,35 @@ def empty_points(batch: int, slots: int) -> np.ndarray:
     return np.full((batch, 2 * slots, 3), -1, np.float32)
 
 
-def add_click(points: np.ndarray, click: Click) -> None:
-    """Put a click into the first free slot of its half, the last slot if all are taken, in place.
+def add_click(points: np.ndarray, click: Click, *, from_end: int | None = None) -> None:
+    """Put a click into a slot of its half, in place.
 
     Parameters
     ----------
     points
-        (2 n, 3): n positive slots, then n negative; the order becomes one more than the largest so far.
+        (2 n, 3): n positive slots, then n negative.
+    from_end
+        None is CFR-ICL's rule: the first free slot (the last one if all are taken), with an order one more than the
+        largest so far. A number is RITM's: that slot from the end, whatever is in it, with the number as order.
     """
     half = points.shape[0] // 2
     mine = points[:half] if click.positive else points[half:]
-    free = np.flatnonzero(mine[:, 2] < 0)
-    slot = free[0] if free.size else half - 1
-    mine[slot] = click.row, click.column, max(points[:, 2].max(), 0) + 1
+    if from_end is None:
+        free = np.flatnonzero(mine[:, 2] < 0)
+        slot, order = (free[0] if free.size else half - 1), max(points[:, 2].max(), 0) + 1
+    else:
+        slot, order = half - from_end, from_end
+    mine[slot] = click.row, click.column, order
 
 
 def add_correcting_clicks(
-    points: np.ndarray, probabilities: np.ndarray, targets: np.ndarray, rng: np.random.Generator
+    points: np.ndarray,
+    probabilities: np.ndarray,
+    targets: np.ndarray,
+    rng: np.random.Generator,
+    *,
+    from_end: int | None = None,
+    boundary_share: float = 0.0,
 ) -> None:
     """Add to each sample the click that a user would correct its answer with, in place.
 
@@ -50,14 +63,23 @@ def add_correcting_clicks(
         (B, H, W) present answers in [0, 1].
     targets
         (B, H, W): 1, 0 or -1 for ignored.
+    from_end
+        The slot, as in :func:`add_click`.
+    boundary_share
+        Share of clicks that are drawn from the errors within 10 pixels of the object's boundary, where there are any.
     """
     for sample, probability, target in zip(points, probabilities, targets, strict=True):
-        click = sample_training_click(probability, target, rng)
+        click = None
+        if boundary_share and rng.random() < boundary_share:
+            click = sample_boundary_click(probability, target, rng)
+        click = click or sample_training_click(probability, target, rng)
         if click is not None:
-            add_click(sample, click)
+            add_click(sample, click, from_end=from_end)
 
 
-def sample_first_points(target: np.ndarray, slots: int, rng: np.random.Generator) -> np.ndarray:
+def sample_first_points(
+    target: np.ndarray, slots: int, rng: np.random.Generator, *, inner_first: bool = False
+) -> np.ndarray:
     """Draw the clicks that training starts from (RITM, section 4): random ones, not only the best.
 
     The number of each sign is drawn with probability falling by 0.8 per click: one or more positive, none or more
@@ -70,11 +92,16 @@ def sample_first_points(target: np.ndarray, slots: int, rng: np.random.Generator
         (H, W): 1, 0 or -1 for ignored, with at least one 1.
     slots
         Most clicks of each sign.
+    rng
+        Where the chance comes from.
+    inner_first
+        Whether the first positive click lies in the object's middle, where it is more than 1/1.7 of its largest
+        depth, and gets order 1 (FocalClick).
 
     Returns
     -------
     numpy.ndarray
-        (2 * slots, 3) float32.
+        (2 * slots, 3) float32; orders 2, 3, ... in random order.
     """
     points = empty_points(1, slots)[0]
     inside = target == 1
@@ -88,6 +115,12 @@ def sample_first_points(target: np.ndarray, slots: int, rng: np.random.Generator
         near = rng.binomial(negatives, 0.5)
         _fill(points[slots : slots + near], band, near, rng)
         _fill(points[slots + near : slots + negatives], target == 0, negatives - near, rng)
+    used = np.flatnonzero(points[:, 2] > 0)
+    # Order 1 belongs to a click that is known to be the first.
+    points[used, 2] = 2 + rng.permutation(used.size)
+    if inner_first:
+        depth = ndimage.distance_transform_edt(np.pad(inside, 1))[1:-1, 1:-1]
+        _fill(points[:1], depth > depth.max() / 1.7, 1, rng)
     return points
 
 

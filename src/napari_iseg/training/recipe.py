@@ -10,7 +10,10 @@ from typing import Any
 from napari_iseg.errors import IsegError, UnknownNameError
 from napari_iseg.models.simpleclick import SimpleClickConfig
 
-__all__ = ["DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
+__all__ = ["SCHEDULES", "DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
+
+SCHEDULES = ("icl", "sampled")
+"""The names that a recipe's ``schedule`` can have."""
 
 _FOLDER = Path(__file__).parent / "recipes"
 
@@ -48,12 +51,20 @@ class DataRecipe:
         Smaller objects are not drawn.
     close_share
         Share of crops close around the object, as zoom-in makes them; the rest are wider, log-uniform.
+    copy_paste, image_mix
+        Probabilities of SUEM's two kinds of pasting and of its mixing (``training.copy_paste``);
+        CFR-ICL's recipes have 0.5 for both, 0 leaves it out. Every hit costs the time of a further crop.
+    merged_share
+        Share of crops whose object is two of the image's; RITM and its descendants have 0.15.
     """
 
     weights: dict[str, float] = field(default_factory=dict)
     max_side: int = 400
     min_pixels: int = 40
     close_share: float = 0.5
+    copy_paste: float = 0.0
+    image_mix: float = 0.0
+    merged_share: float = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,12 +85,23 @@ class Recipe:
         Of everything random.
     learning_rate, betas, weight_decay, warmup
         AdamW with a linear warm-up (fraction of the run) and a cosine decay to 1 % over the run.
+    schedule
+        ``"icl"`` learns from every answer (CFR-ICL), ``"sampled"`` from the last one only (RITM, SimpleClick).
     icl_terms
         Most answers that the iterative click loss sums (CFR-ICL, 3.2); their number is drawn for each step.
+    sampled_passes
+        Fewest and most answers without gradient before the one learnt from; RITM and SimpleClick have 0 and 3, CFR-ICL
+        without its loss 1 and 3.
+    mask_drop_share
+        Share of answers whose previous mask the network is not shown.
     click_slots
         Most clicks of each sign at the start.
     random_first_clicks
         Share of steps that start from random clicks; the rest start from the one best click.
+    inner_first_clicks
+        Whether the first of random clicks lies in the object's middle, as FocalClick has it.
+    boundary_clicks
+        Share of correcting clicks near the object's boundary; FocalClick-XL has 0.5.
     focal_alpha
         Of the normalised focal loss.
     ema
@@ -99,12 +121,21 @@ class Recipe:
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.02
     warmup: float = 0.02
+    schedule: str = "icl"
     icl_terms: int = 3
+    sampled_passes: tuple[int, int] = (0, 3)
+    mask_drop_share: float = 0.0
     click_slots: int = 24
     random_first_clicks: float = 0.5
+    inner_first_clicks: bool = False
+    boundary_clicks: float = 0.0
     focal_alpha: float = 0.5
     ema: float = 0.998
     mimetic: bool = False
+
+    def __post_init__(self) -> None:
+        if self.schedule not in SCHEDULES:
+            raise UnknownNameError("schedule", self.schedule, SCHEDULES)
 
 
 def recipe_names() -> list[str]:

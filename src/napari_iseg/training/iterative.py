@@ -1,0 +1,134 @@
+"""What one training step answers: random clicks, then corrections of the network's own errors.
+
+Two schedules. CFR-ICL's loss looks at every answer. RITM, SimpleClick and CFR-ICL's own runs without that loss look at
+the last one only and give the ones before without gradient.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from napari_iseg.training.points import add_correcting_clicks, empty_points, sample_first_points
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_iseg.training.recipe import Recipe
+
+__all__ = ["answers_to_learn_from", "icl_answers", "sampled_answer"]
+
+
+def answers_to_learn_from(
+    network: nn.Module, rgb: Tensor, target: Tensor, recipe: Recipe, rng: np.random.Generator
+) -> list[Tensor]:
+    """Return the logits that the recipe's schedule has the loss look at, first to last; see the functions below."""
+    if recipe.schedule == "sampled":
+        return [sampled_answer(network, rgb, target, recipe, rng)]
+    return icl_answers(network, rgb, target, recipe, rng)
+
+
+def icl_answers(
+    network: Callable[[Tensor, Tensor], Tensor], rgb: Tensor, target: Tensor, recipe: Recipe, rng: np.random.Generator
+) -> list[Tensor]:
+    """Answer a batch one to ``icl_terms`` times, adding one correcting click between answers (CFR-ICL, equation 3).
+
+    Parameters
+    ----------
+    network
+        Takes (B, 4, H, W) images and (B, 2n, 3) points.
+    rgb
+        (B, 3, H, W) in [0, 1].
+    target
+        (B, H, W): 1, 0, or -1 for ignored.
+    recipe
+        Its ``icl_terms``, ``click_slots``, ``random_first_clicks`` and ``mask_drop_share`` count.
+    rng
+        Where the chance comes from.
+
+    Returns
+    -------
+    list
+        Logits (B, 1, H, W) of each answer. The previous mask enters detached: gradients flow through each pass alone.
+    """
+    truths = target.cpu().numpy()
+    points = _first_points(truths, recipe, rng)
+    previous = torch.zeros_like(rgb[:, :1])
+    answers = []
+    for term in range(int(rng.integers(1, recipe.icl_terms + 1))):
+        if term:
+            _correct(points, previous, truths, recipe, rng)
+        logits = network(_input(rgb, previous, recipe, rng), torch.from_numpy(points).to(rgb.device))
+        previous = logits.detach().sigmoid()
+        answers.append(logits)
+    return answers
+
+
+def sampled_answer(network: nn.Module, rgb: Tensor, target: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
+    """Answer a batch once with gradient, after some corrected answers without (RITM, section 3.2).
+
+    The answers without gradient are given in evaluation mode; their number is drawn from ``sampled_passes``. RITM puts
+    the clicks that it adds into the last slots, where they take the place of random ones if all slots are full.
+
+    Parameters
+    ----------
+    network
+        Takes (B, 4, H, W) images and (B, 2n, 3) points; left in training mode.
+    rgb, target, rng
+        As in :func:`icl_answers`.
+    recipe
+        Its ``sampled_passes``, ``click_slots``, ``random_first_clicks`` and ``mask_drop_share`` count.
+
+    Returns
+    -------
+    Tensor
+        Logits (B, 1, H, W).
+    """
+    truths = target.cpu().numpy()
+    points = _first_points(truths, recipe, rng)
+    previous = torch.zeros_like(rgb[:, :1])
+    fewest, most = recipe.sampled_passes
+    passes = int(rng.integers(fewest, most + 1))
+    network.eval()
+    with torch.no_grad():
+        for number in range(1, passes + 1):
+            given = torch.from_numpy(points.copy()).to(rgb.device)
+            previous = network(_input(rgb, previous, recipe, rng), given).sigmoid()
+            _correct(points, previous, truths, recipe, rng, from_end=number)
+    network.train()
+    answer: Tensor = network(_input(rgb, previous, recipe, rng), torch.from_numpy(points).to(rgb.device))
+    return answer
+
+
+def _first_points(truths: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+    """Return (B, 2 * slots, 3): random clicks, or for some batches the one that corrects an empty answer."""
+    if rng.random() < recipe.random_first_clicks:
+        inner = recipe.inner_first_clicks
+        return np.stack([sample_first_points(truth, recipe.click_slots, rng, inner_first=inner) for truth in truths])
+    points = empty_points(len(truths), recipe.click_slots)
+    add_correcting_clicks(points, np.zeros(truths.shape, np.float32), truths, rng)
+    return points
+
+
+def _input(rgb: Tensor, previous: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
+    """Return (B, 4, H, W); some samples do without their previous mask, which the clicks still correct."""
+    if recipe.mask_drop_share:
+        kept = torch.from_numpy(rng.random(len(rgb)) >= recipe.mask_drop_share).to(rgb)
+        previous = previous * kept[:, None, None, None]
+    return torch.cat([rgb, previous], dim=1)
+
+
+def _correct(
+    points: np.ndarray,
+    previous: Tensor,
+    truths: np.ndarray,
+    recipe: Recipe,
+    rng: np.random.Generator,
+    *,
+    from_end: int | None = None,
+) -> None:
+    answers = previous[:, 0].float().cpu().numpy()
+    add_correcting_clicks(points, answers, truths, rng, from_end=from_end, boundary_share=recipe.boundary_clicks)
