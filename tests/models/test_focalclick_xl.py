@@ -2,44 +2,28 @@
 
 from __future__ import annotations
 
-import zlib
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TypeVar
 
-import numpy as np
 import pytest
 import timm
 import torch
+from tests.methods import seed_weights
 from torch import nn
 
 from napari_iseg.models.context_net import Context, region_features, translate_sam
 from napari_iseg.models.focalclick_xl import FAMILY, FocalClickXL, FocalClickXLConfig
 from napari_iseg.models.object_net import PROMPT_KINDS
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+NetworkT = TypeVar("NetworkT", bound=nn.Module)
 TINY = FAMILY.configs["tiny"]
 POINTS = torch.tensor([[[20.0, 30.0, 0.0], [60.0, 10.5, 1.0]]])
 
 
-def seeded(network: nn.Module, seed: int = 0) -> nn.Module:
-    """Fill every weight, also those that start at zero, from its name and its shape."""
-    state = network.state_dict()
-    for name, tensor in state.items():
-        rng = np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())]))
-        values = rng.standard_normal(tuple(tensor.shape))
-        if name.endswith("running_var"):
-            values = 1 + 0.1 * np.abs(values)
-        elif tensor.ndim > 1:
-            values *= 1.3 / np.sqrt(np.prod(tensor.shape[1:]))
-        elif tensor.is_floating_point():
-            values = 0.1 * values + (1.0 if name.endswith("weight") else 0.0)
-        else:
-            continue
-        state[name] = torch.from_numpy(np.asarray(values, np.float32))
-    network.load_state_dict(state)
+def seeded(network: NetworkT) -> NetworkT:
+    """Return a network in evaluation mode, all its weights filled, also those that start at zero."""
+    seed_weights(network)
     return network.eval()
 
 
@@ -144,6 +128,19 @@ def test_a_region_lies_where_its_box_lies() -> None:
     region = region_features(context, torch.tensor([[20.0, 60, 30, 40]]), 4)
     torch.testing.assert_close(region[0, 0, :, 0], torch.tensor([25.0, 35, 45, 55]))
     torch.testing.assert_close(region[0, 1, 0], torch.tensor([31.25, 33.75, 36.25, 38.75]))
+
+
+def test_half_precision_moves_no_region() -> None:
+    cells = (torch.arange(64.0) + 0.5) * 16
+    features = cells[None, None, None].expand(1, 1, 64, 64)
+    boxes = torch.tensor([[0.0, 1024, 700, 715]])
+    regions = [
+        region_features(Context(features.to(kind), (1.0, 1.0), 16, (1024, 1024)), boxes, 2)
+        for kind in (torch.float32, torch.bfloat16)
+    ]
+    torch.testing.assert_close(regions[0][0, 0, 0], torch.tensor([703.75, 711.25]))
+    # These features are whole in bfloat16, so that only the box could be elsewhere.
+    torch.testing.assert_close(regions[1], regions[0])
 
 
 def test_each_image_of_a_batch_has_its_own_context(network: FocalClickXL) -> None:
@@ -277,12 +274,3 @@ def test_a_prompting_layer_of_the_papers_size_has_18880_parameters() -> None:
     with torch.device("meta"):
         layer = FocalClickXL(FocalClickXLConfig()).object_net.prompting["click"]
     assert sum(parameter.numel() for parameter in layer.parameters()) == 18_880
-
-
-def test_weights_come_back_from_a_file(network: FocalClickXL, tmp_path: Path) -> None:
-    FAMILY.save(tmp_path / "xl.safetensors", network, {})
-    again = FAMILY.load(tmp_path / "xl.safetensors")
-    assert again.config == TINY
-    image = random(1, 4, 75, 110)
-    with torch.no_grad():
-        torch.testing.assert_close(again(image, POINTS), network(image, POINTS), atol=0.05, rtol=0.05)

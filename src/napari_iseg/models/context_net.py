@@ -201,7 +201,8 @@ def region_features(context: Context, boxes: Tensor, size: int) -> Tensor:
     Tensor
         (n, C, size, size).
     """
-    features = context.features
+    # In float32 also under autocast: half precision places a box on a large image whole pixels off.
+    features = context.features.float()
     rows, columns = context.scale
     # RoIAlign wants (image, x1, y1, x2, y2): here, at the last moment, columns come first.
     scaled = boxes.to(features) * features.new_tensor([rows, rows, columns, columns])
