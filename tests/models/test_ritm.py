@@ -12,14 +12,14 @@ import pytest
 import torch
 
 from napari_iseg.errors import WeightsError
-from napari_iseg.models.ritm import RITM, RITMConfig, from_upstream
+from napari_iseg.models.ritm import FAMILY, RITM, RITMConfig, from_upstream
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from torch import Tensor, nn
 
-TINY = RITMConfig(width=4, ocr_width=8, small=True, stem_width=16)
+TINY: RITMConfig = FAMILY.configs["tiny"]
 GOLDENS = ["hrnet18s_even", "hrnet18s_odd", "hrnet32_even"]
 # Trainable weights of f_pixel and f_object, which a single class leaves without effect.
 DEAD = {"hrnet18s": 14_208, "hrnet18": 25_088, "hrnet32": 99_328}
@@ -102,8 +102,9 @@ def test_released_network_golden(shared: Path, name: str) -> None:
         np.testing.assert_allclose(auxiliary.numpy()[..., ::4, ::4], golden[f"{case}_aux_s4"], atol=2e-4)
         for part, maps in seen.items():
             every = 1 if part == "ocr_context" else max(1, maps.shape[1] // 12)
+            # Inner maps reach 90, where a float32 sum in another order differs in the sixth figure.
             np.testing.assert_allclose(
-                maps.numpy()[:, ::every, ::5, ::5], golden[f"{case}_{part}"], atol=2e-4, err_msg=part
+                maps.numpy()[:, ::every, ::5, ::5], golden[f"{case}_{part}"], atol=2e-4, rtol=2e-6, err_msg=part
             )
 
 
@@ -187,3 +188,14 @@ def test_training_mode_drops_out_and_answers_still_have_the_input_size() -> None
         logits, auxiliary = network.with_auxiliary(image, points)
     assert logits.shape == auxiliary.shape == (2, 1, 45, 67)
     assert torch.isfinite(logits).all()
+
+
+def test_weights_are_laid_out_for_the_device_they_are_on() -> None:
+    network = tiny()
+    weight = network.feature_extractor.layer1[0].conv2.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    weight = network.double().float().feature_extractor.layer1[0].conv2.weight
+    assert weight.is_contiguous(memory_format=torch.channels_last)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    assert network.to("meta").feature_extractor.layer1[0].conv2.weight.is_contiguous()

@@ -222,3 +222,18 @@ def test_the_shipped_recipe_makes_about_six_million_parameters() -> None:
     count = sum(parameter.numel() for parameter in network.parameters())
     assert 5e6 < count < 8e6
     assert isinstance(network.config, SimpleClickConfig)
+
+
+def test_any_run_can_learn_by_the_adaptive_focal_loss(folder: Path, tmp_path: Path) -> None:
+    pictures = load_pictures([folder], RECIPE.data)
+    first = {}
+    for loss in ("normalized-focal", "adaptive-focal"):
+        seen: list[float] = []
+        trainer = Trainer(replace(RECIPE, loss=loss), pictures, tmp_path / loss, seconds=1.5)
+        trainer.run(lambda progress, seen=seen: seen.append(progress.loss))  # type: ignore[misc]
+        assert all(np.isfinite(seen))
+        first[loss] = seen[0]
+    # The same first batch, judged by another loss.
+    assert first["normalized-focal"] != first["adaptive-focal"]
+    with pytest.raises(UnknownNameError, match="adaptive-focal"):
+        replace(RECIPE, loss="adaptive-focl")

@@ -85,7 +85,11 @@ class Family:
         if "config_json" in metadata:
             if metadata.get("family", self.name) != self.name:
                 raise self._foreign(path)
-            config = self.from_json(metadata["config_json"])
+            try:
+                config = self.from_json(metadata["config_json"])
+            except TypeError as error:
+                # Older files do not say their family; another one's configuration has other fields.
+                raise self._foreign(path) from error
         elif self.from_upstream is None:
             raise self._foreign(path)
         else:

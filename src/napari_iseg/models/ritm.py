@@ -13,12 +13,13 @@ from torch import Tensor, nn
 
 from napari_iseg.errors import WeightsError
 from napari_iseg.models._blocks import click_disks, normalise_rgb
+from napari_iseg.models.families import Family
 from napari_iseg.models.hrnet import ClickStem, HRNetOCR, fit, implied_sizes, without_dead_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RITM", "RITMConfig", "from_upstream"]
+__all__ = ["FAMILY", "RITM", "RITMConfig", "from_upstream"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,15 @@ class RITMConfig:
     disk_radius: float = 5.0
     previous_mask: bool = True
     leaky_relu: bool = True
+
+    @property
+    def image_size(self) -> tuple[int, int]:
+        """(rows, columns) that zoomed crops are fitted into unless another size is asked for; the paper's."""
+        return 400, 400
+
+    def accepts(self, size: tuple[int, int]) -> bool:
+        """Whether inputs of ``size`` (rows, columns) work; every size does."""
+        return min(size) >= 1
 
 
 class RITM(nn.Module):
@@ -135,3 +145,23 @@ def from_upstream(state: Mapping[str, Tensor], params: Mapping[str, Any]) -> tup
         leaky_relu=bool(params.get("use_leaky_relu", True)),
     )
     return config, without_dead_weights(state)
+
+
+FAMILY = Family(
+    name="RITM",
+    config_class=RITMConfig,
+    build=RITM,
+    configs={
+        "hrnet18": RITMConfig(),
+        "hrnet18s": RITMConfig(ocr_width=48, small=True),
+        "hrnet32": RITMConfig(width=32, ocr_width=128),
+        "tiny": RITMConfig(width=4, ocr_width=8, small=True, stem_width=16),
+    },
+    marks=(
+        "maps_transform.3.scale",
+        "feature_extractor.transition1.0.0.weight",
+        "feature_extractor.ocr_distri_head.object_context_block.f_down.0.weight",
+        "feature_extractor.cls_head.weight",
+    ),
+    from_upstream=from_upstream,
+)

@@ -7,6 +7,7 @@ import logging
 import os
 import time
 from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,11 @@ from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError
 from napari_iseg.models.simpleclick import FAMILY, SimpleClick
+from napari_iseg.training.adaptive_focal import AdaptiveFocal
 from napari_iseg.training.data import Crops
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
 from napari_iseg.training.iterative import answers_to_learn_from
-from napari_iseg.training.losses import iterative_click_loss
+from napari_iseg.training.losses import iterative_click_loss, normalized_focal_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -64,6 +66,13 @@ class Progress:
     loss: float
     size: int
     samples_per_second: float
+
+
+def build_loss(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the loss of one answer: logits and target, (B, 1, H, W) each, to (B,) losses."""
+    if recipe.loss == "adaptive-focal":
+        return AdaptiveFocal()
+    return partial(normalized_focal_loss, alpha=recipe.focal_alpha)
 
 
 def build_network(recipe: Recipe) -> SimpleClick:
@@ -116,6 +125,7 @@ class Trainer:
         self.mean_loss = 0.0
         torch.manual_seed(recipe.seed)
         self._rng = np.random.default_rng(recipe.seed)
+        self._loss = build_loss(recipe)
         self._fabric = Fabric(accelerator=device, devices=1, precision="bf16-mixed" if device == "cuda" else "32-true")
         network = build_network(recipe)
         optimizer = torch.optim.AdamW(_decay_groups(network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
@@ -234,7 +244,7 @@ class Trainer:
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
         answers = answers_to_learn_from(self._network, rgb, target, self.recipe, self._rng)
-        loss = iterative_click_loss(answers, target[:, None], alpha=self.recipe.focal_alpha)
+        loss = iterative_click_loss(answers, target[:, None], loss=self._loss)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)
         self._fabric.clip_gradients(self._network, self._optimizer, max_norm=_CLIP)

@@ -6,6 +6,7 @@ something else. Ignored pixels have no gradient.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +14,7 @@ from torch import Tensor
 from torch.nn import functional
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = [
     "ICL_WEIGHTS",
@@ -119,7 +120,12 @@ def alpha_loss(alpha: Tensor, target: Tensor, unknown: Tensor, *, unknown_weight
 
 
 def iterative_click_loss(
-    answers: Sequence[Tensor], target: Tensor, *, weights: Sequence[float] = ICL_WEIGHTS, alpha: float = 0.5
+    answers: Sequence[Tensor],
+    target: Tensor,
+    *,
+    weights: Sequence[float] = ICL_WEIGHTS,
+    alpha: float = 0.5,
+    loss: Callable[[Tensor, Tensor], Tensor] | None = None,
 ) -> Tensor:
     """Return the iterative click loss (CFR-ICL, equation 3): answers to more clicks weigh more.
 
@@ -129,6 +135,12 @@ def iterative_click_loss(
         Logits (B, 1, H, W) after each added click, first to last; at most as many as ``weights``.
     target
         (B, 1, H, W): 1, 0, or -1 for ignored.
+    weights
+        Of the answers.
+    alpha
+        Of the normalised focal loss.
+    loss
+        Logits and target to the loss of each sample, (B,); None is the normalised focal loss.
 
     Returns
     -------
@@ -137,10 +149,8 @@ def iterative_click_loss(
     """
     if len(answers) > len(weights):
         raise ValueError(f"{len(answers)} answers were given but only {len(weights)} weights")
-    terms = [
-        weight * normalized_focal_loss(logits, target, alpha=alpha).mean()
-        for weight, logits in zip(weights, answers, strict=False)
-    ]
+    each = loss or partial(normalized_focal_loss, alpha=alpha)
+    terms = [weight * each(logits, target).mean() for weight, logits in zip(weights, answers, strict=False)]
     return torch.stack(terms).sum()
 
 

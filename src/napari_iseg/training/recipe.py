@@ -10,10 +10,13 @@ from typing import Any
 from napari_iseg.errors import IsegError, UnknownNameError
 from napari_iseg.models.simpleclick import SimpleClickConfig
 
-__all__ = ["SCHEDULES", "DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
+__all__ = ["LOSSES", "SCHEDULES", "DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
 
 SCHEDULES = ("icl", "sampled")
 """The names that a recipe's ``schedule`` can have."""
+
+LOSSES = ("normalized-focal", "adaptive-focal")
+"""The names that a recipe's ``loss`` can have."""
 
 _FOLDER = Path(__file__).parent / "recipes"
 
@@ -102,6 +105,9 @@ class Recipe:
         Whether the first of random clicks lies in the object's middle, as FocalClick has it.
     boundary_clicks
         Share of correcting clicks near the object's boundary; FocalClick-XL has 0.5.
+    loss
+        ``"normalized-focal"`` (RITM and its descendants) or ``"adaptive-focal"`` (AdaptiveClick's AFL with ADA and
+        AGR), of each answer; any method can train with either.
     focal_alpha
         Of the normalised focal loss.
     ema
@@ -129,6 +135,7 @@ class Recipe:
     random_first_clicks: float = 0.5
     inner_first_clicks: bool = False
     boundary_clicks: float = 0.0
+    loss: str = "normalized-focal"
     focal_alpha: float = 0.5
     ema: float = 0.998
     mimetic: bool = False
@@ -136,6 +143,8 @@ class Recipe:
     def __post_init__(self) -> None:
         if self.schedule not in SCHEDULES:
             raise UnknownNameError("schedule", self.schedule, SCHEDULES)
+        if self.loss not in LOSSES:
+            raise UnknownNameError("loss", self.loss, LOSSES)
 
 
 def recipe_names() -> list[str]:

@@ -94,6 +94,19 @@ _TABLE = (
         weights="cfr-icl-small",
     ),
     MethodSpec(
+        name="ritm",
+        title="Click network of convolutions that starts from the mask there is (RITM)",
+        paper="Sofiiuk et al., Reviving Iterative Training with Mask Guidance for Interactive Segmentation, ICIP 2022",
+        family="napari_iseg.models.ritm:FAMILY",
+        predictor="napari_iseg.inference.click_predictor:ClickPredictor",
+        # The first click sees the whole image in its own pixels. The paper sets no limit; 1024 leaves the images of
+        # all its test sets alone (at most 854 a side) and keeps a slide scanner's from filling the memory.
+        options=ClickOptions(target_size=400, keep_aspect=True, skip_clicks=1, max_side=1024),
+        prompts=(Click, MaskPrompt),
+        translated=(Box, Scribble),
+        base="hrnet18",
+    ),
+    MethodSpec(
         name="adaptiveclick",
         title="Click network that proposes several masks where a click is ambiguous (AdaptiveClick)",
         paper="Lin et al., AdaptiveClick: Click-aware Transformer with Adaptive Focal Loss for Interactive Image "
