@@ -6,7 +6,13 @@ from dataclasses import dataclass
 
 from napari_iseg.zoo.options import CascadeOptions, Options, option
 
-__all__ = ["AdaptiveClickOptions", "ClickOptions", "FocalClickOptions", "RandomWalkerOptions"]
+__all__ = [
+    "AdaptiveClickOptions",
+    "ClickOptions",
+    "FocalClickOptions",
+    "FocalClickXLOptions",
+    "RandomWalkerOptions",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +73,32 @@ class FocalClickOptions(CascadeOptions):
     exact_empty: bool = option(
         False, "When nothing was found, put the next answer into the last crop, as the released code does"
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FocalClickXLOptions(CascadeOptions):
+    """Options of FocalClick-XL; its sections 4.1 and 4.2."""
+
+    object_size: int = option(
+        0,
+        "Side in pixels at which the object is seen, a multiple of 32; 0 is the size the weights were trained for",
+        minimum=32,
+        maximum=2048,
+        also=(0,),
+    )
+    zoom_in: bool = option(True, "Look at the object's surroundings once a first mask is there")
+    expansion_ratio: float = option(1.4, "Zoom-in: side of the crop over side of the object", minimum=1)
+    min_crop: int = option(10, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
+    magnify: bool = option(True, "Look closely where the mask is uncertain; gives soft edges")
+    certainty: float = option(0.9, "Probabilities between this and one minus this are uncertain", minimum=0.5, below=1)
+    detail_size: int = option(
+        0,
+        "Side in pixels at which uncertain patches are seen; 0 is the size the weights were trained for",
+        minimum=32,
+        maximum=1024,
+        also=(0,),
+    )
+    detail_patches: int = option(16, "Look closely at most at this many patches", minimum=1, maximum=256)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

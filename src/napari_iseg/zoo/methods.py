@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 
 from napari_iseg.errors import UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
-from napari_iseg.zoo.method_options import AdaptiveClickOptions, ClickOptions, FocalClickOptions, RandomWalkerOptions
+from napari_iseg.zoo.method_options import (
+    AdaptiveClickOptions,
+    ClickOptions,
+    FocalClickOptions,
+    FocalClickXLOptions,
+    RandomWalkerOptions,
+)
 
 if TYPE_CHECKING:
     from napari_iseg.zoo.options import Options
@@ -123,6 +129,17 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="segformer-b0-s2",
+    ),
+    MethodSpec(
+        name="focalclick-xl",
+        title="Clicks, scribbles, boxes and masks to soft edges, in three looks ever closer (FocalClick-XL)",
+        paper="Chen et al., FocalClick-XL: Towards Unified and High-quality Interactive Segmentation, 2025",
+        family="napari_iseg.models.focalclick_xl:FAMILY",
+        predictor="napari_iseg.inference.focalclick_xl_predictor:FocalClickXLPredictor",
+        options=FocalClickXLOptions(),
+        prompts=(Click, Scribble, Box, MaskPrompt),
+        base="base",
+        alpha=True,
     ),
     MethodSpec(
         name="random-walker",
