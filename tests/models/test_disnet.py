@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 import torch
 from tests.seeded import seeded_image
 
-from napari_iseg.models.disnet import DISNet, DISNetConfig
+from napari_iseg.errors import WeightsError
+from napari_iseg.models.disnet import FAMILY, DISNet, DISNetConfig
 from napari_iseg.models.disnet_refinement import (
     FirstClickGuidance,
     MaskedClickAttention,
@@ -17,23 +19,10 @@ from napari_iseg.models.disnet_refinement import (
     first_positive,
 )
 
-TINY = DISNetConfig(
-    image_size=(64, 64),
-    patch_size=(8, 8),
-    embed_dim=24,
-    depth=4,
-    heads=2,
-    width=32,
-    attention_heads=4,
-    pixel_layers=1,
-    pixel_points=2,
-    pixel_ffn=32,
-    decoder_layers=3,
-    decoder_ffn=32,
-    queries=5,
-    refine_ffn=32,
-    mix_width=32,
-)
+if TYPE_CHECKING:
+    from pathlib import Path
+
+TINY = FAMILY.configs["tiny"]
 UNUSED = (-1.0, -1.0, -1.0)
 FIRST = (20.0, 22.5, 0.0)
 
@@ -338,3 +327,18 @@ def test_the_base_network_has_109_million_parameters_of_which_4_refine() -> None
         network = DISNet(DISNetConfig())
     assert sum(parameter.numel() for parameter in network.parameters()) == 109_223_234
     assert sum(parameter.numel() for parameter in network.refinement.parameters()) == 3_763_712
+
+
+def test_weights_survive_a_file_up_to_half_precision(tmp_path: Path) -> None:
+    network = tiny(first_radius=9.0)
+    FAMILY.save(tmp_path / "disnet.safetensors", network, {"name": "test"})
+    loaded = FAMILY.load(tmp_path / "disnet.safetensors")
+    assert loaded.config == network.config
+    for (name, ours), theirs in zip(network.state_dict().items(), loaded.state_dict().values(), strict=True):
+        assert torch.equal(ours.half().float(), theirs), name
+
+
+def test_no_released_file_is_taken_for_disnet(tmp_path: Path) -> None:
+    torch.save({"state_dict": tiny().state_dict()}, tmp_path / "somebody.pth")
+    with pytest.raises(WeightsError, match="another network than DISNet"):
+        FAMILY.load(tmp_path / "somebody.pth")

@@ -22,6 +22,7 @@ from napari_iseg.models.disnet_refinement import (
     Refinement,
     first_positive,
 )
+from napari_iseg.models.families import Family
 from napari_iseg.models.query_decoder import (
     QueryAnswer,
     QueryHead,
@@ -31,7 +32,7 @@ from napari_iseg.models.query_decoder import (
 )
 from napari_iseg.models.simpleclick import SimpleClickConfig, _Backbone, _Neck, _PatchEmbed
 
-__all__ = ["FOREGROUND", "DISNet", "DISNetConfig", "Proposals"]
+__all__ = ["FAMILY", "FOREGROUND", "DISNet", "DISNetConfig", "Proposals"]
 
 FOREGROUND = 0
 """Index of the class "a mask that somebody could mean"; 1 is "no object"."""
@@ -342,3 +343,29 @@ class DISNet(nn.Module):
                 if module.bias is not None:
                     nn.init.zeros_(module.bias)
         self.refinement.mask.load_state_dict(self.proposals.decoder.head.mask_embed.state_dict())
+
+
+FAMILY = Family(
+    name="DISNet",
+    config_class=DISNetConfig,
+    build=DISNet,
+    configs={
+        "vit-base": DISNetConfig(),
+        "tiny": DISNetConfig(
+            image_size=(64, 64),
+            patch_size=(8, 8),
+            embed_dim=24,
+            depth=4,
+            heads=2,
+            width=32,
+            attention_heads=4,
+            pixel_layers=1,
+            pixel_points=2,
+            pixel_ffn=32,
+            decoder_ffn=32,
+            queries=5,
+            refine_ffn=32,
+            mix_width=32,
+        ),
+    },
+)

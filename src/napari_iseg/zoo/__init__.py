@@ -1,6 +1,6 @@
 """The table of methods and the table of weights. Reading them imports no torch: every network is named, not loaded."""
 
-from napari_iseg.zoo.method_options import AdaptiveClickOptions, ClickOptions, RandomWalkerOptions
+from napari_iseg.zoo.method_options import AdaptiveClickOptions, ClickOptions, DISNetOptions, RandomWalkerOptions
 from napari_iseg.zoo.methods import METHODS, MethodSpec, find_method
 from napari_iseg.zoo.options import CascadeOptions, OptionInfo, Options, describe_options, make_options
 
@@ -9,6 +9,7 @@ __all__ = [
     "AdaptiveClickOptions",
     "CascadeOptions",
     "ClickOptions",
+    "DISNetOptions",
     "MethodSpec",
     "OptionInfo",
     "Options",

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from napari_iseg.zoo.options import CascadeOptions, Options, option
 
-__all__ = ["AdaptiveClickOptions", "ClickOptions", "RandomWalkerOptions"]
+__all__ = ["AdaptiveClickOptions", "ClickOptions", "DISNetOptions", "RandomWalkerOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +42,22 @@ class AdaptiveClickOptions(ClickOptions):
 
     duplicate_overlap: float = option(
         0.85, "Of proposals that overlap by more than this (IoU), the surest alone is kept", minimum=0, maximum=1
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DISNetOptions(Options):
+    """Options of DISNet, which looks at the image once per object and so cannot zoom in later."""
+
+    target_size: int | tuple[int, int] = option(
+        0,
+        "Side in pixels of what the network sees, or ROWS,COLUMNS; 0 is the size the weights were trained for",
+        minimum=32,
+        maximum=4096,
+        also=(0,),
+    )
+    zoom_first: bool = option(
+        False, "Propose masks anew in a crop around the first one where that covers less than half of the image"
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_iseg.errors import UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
-from napari_iseg.zoo.method_options import AdaptiveClickOptions, ClickOptions, RandomWalkerOptions
+from napari_iseg.zoo.method_options import AdaptiveClickOptions, ClickOptions, DISNetOptions, RandomWalkerOptions
 
 if TYPE_CHECKING:
     from napari_iseg.zoo.options import Options
@@ -108,6 +108,18 @@ _TABLE = (
         family="napari_iseg.models.adaptiveclick:FAMILY",
         predictor="napari_iseg.inference.adaptiveclick_predictor:AdaptiveClickPredictor",
         options=AdaptiveClickOptions(),
+        prompts=(Click, MaskPrompt),
+        translated=(Box, Scribble),
+        base="vit-base",
+        proposals=True,
+    ),
+    MethodSpec(
+        name="disnet",
+        title="Click network that offers several masks for the first click (DISNet)",
+        paper="Interactive Segmentation by Considering First-Click Intentional Ambiguity, ACM Multimedia 2024 (draft)",
+        family="napari_iseg.models.disnet:FAMILY",
+        predictor="napari_iseg.inference.disnet_predictor:DISNetPredictor",
+        options=DISNetOptions(),
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="vit-base",
