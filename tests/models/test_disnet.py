@@ -115,13 +115,15 @@ def test_masked_click_attention_is_equation_7() -> None:
     scores = query @ key.transpose(-1, -2) / 8**0.5 * near.flatten(1)[:, None, None]
     weights = (scores + mask.log().flatten(2)[:, :, None]).softmax(-1)
     wanted = (weights @ value).transpose(1, 2).flatten(2)
-    torch.testing.assert_close(module.gather(token, features, mask, near), wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(
+        module.gather(module.scores(token, features), features, mask, near), wanted, atol=1e-5, rtol=1e-5
+    )
 
 
 def test_without_a_click_the_masked_mean_is_gathered() -> None:
     module = attention()
     features, mask = torch.randn(1, 32, 6, 7), torch.rand(1, 1, 6, 7).clamp(1e-6, 1 - 1e-6)
-    gathered = module.gather(torch.randn(1, 1, 32), features, mask, torch.zeros(1, 6, 7))
+    gathered = module.gather(module.scores(torch.randn(1, 1, 32), features), features, mask, torch.zeros(1, 6, 7))
     weights = (mask / mask.sum()).flatten()
     mean = weights @ module.value(features.flatten(2)[0].T)
     torch.testing.assert_close(gathered[0, 0], mean, atol=1e-5, rtol=1e-5)
@@ -131,10 +133,11 @@ def test_a_full_decay_map_leaves_ordinary_masked_attention() -> None:
     module = attention()
     token, features = torch.randn(1, 1, 32), torch.randn(1, 32, 6, 7)
     even = torch.full((1, 1, 6, 7), 0.5)
-    weights = module.scores(token, features).softmax(-1)
+    scores = module.scores(token, features)
+    weights = scores.softmax(-1)
     values = module.value(features.flatten(2).transpose(1, 2)).unflatten(-1, (4, 8))
     wanted = torch.einsum("bhs,bshe->bhe", weights, values).flatten(1)[:, None]
-    torch.testing.assert_close(module.gather(token, features, even, torch.ones(1, 6, 7)), wanted, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(module.gather(scores, features, even, torch.ones(1, 6, 7)), wanted, atol=1e-5, rtol=1e-5)
 
 
 def guidance_answer(mask: float, clicks: torch.Tensor, **changes: object) -> torch.Tensor:

@@ -163,14 +163,14 @@ class MaskedClickAttention(nn.Module):
         near
             G of the positive and of the negative clicks, each (B, h, w).
         """
-        gathered = self.gather(token, features, mask, near[0]) + self.gather(token, features, 1 - mask, near[1])
+        scores = self.scores(token, features)
+        gathered = self.gather(scores, features, mask, near[0]) + self.gather(scores, features, 1 - mask, near[1])
         token = self.norm(token + self.out(gathered))
         return self.ffn_norm(token + self.ffn(token))
 
-    def gather(self, token: Tensor, features: Tensor, mask: Tensor, near: Tensor) -> Tensor:
+    def gather(self, scores: Tensor, features: Tensor, mask: Tensor, near: Tensor) -> Tensor:
         """Return Z of one sign, (B, 1, D): equation 7, or with ``1 - mask`` equation 8."""
-        scores = self.scores(token, features) * near.flatten(1)[:, None]
-        weights = torch.softmax(scores + mask.flatten(2).log(), dim=-1)
+        weights = torch.softmax(scores * near.flatten(1)[:, None] + mask.flatten(2).log(), dim=-1)
         pooled = weights @ features.flatten(2).transpose(1, 2)
         matrix = self.value.weight.unflatten(0, (self.heads, -1))
         values = torch.einsum("bhd,hed->bhe", pooled, matrix).flatten(1)[:, None]
@@ -182,9 +182,9 @@ class MaskedClickAttention(nn.Module):
         query = self.query(token).reshape(batch, self.heads, -1) / math.sqrt(width // self.heads)
         matrix = self.key.weight.unflatten(0, (self.heads, -1))
         direction = torch.einsum("bhe,hed->bhd", query, matrix)
-        placed = features.flatten(2) + sine_positions((rows, columns), width, like=features).T
+        places = sine_positions((rows, columns), width, like=features)
         offset = (query * self.key.bias.unflatten(0, (self.heads, -1))).sum(-1, keepdim=True)
-        return direction @ placed + offset
+        return direction @ features.flatten(2) + direction @ places.T + offset
 
 
 class PlainAttention(nn.Module):
