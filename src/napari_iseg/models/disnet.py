@@ -30,7 +30,7 @@ from napari_iseg.models.query_decoder import (
     blocked_by_masks,
     open_blocked_rows,
 )
-from napari_iseg.models.simpleclick import SimpleClickConfig, _Backbone, _Neck, _PatchEmbed
+from napari_iseg.models.simpleclick import Backbone, Neck, PatchEmbed, SimpleClickConfig
 
 __all__ = ["FAMILY", "FOREGROUND", "DISNet", "DISNetConfig", "Proposals"]
 
@@ -225,9 +225,9 @@ class _ProposalNetwork(nn.Module):
     def __init__(self, config: DISNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed_coords = _PatchEmbed(1, config.embed_dim, config.patch_size)
-        self.backbone = _Backbone(config.transformer)
-        self.neck = _Neck(config.transformer)
+        self.patch_embed_coords = PatchEmbed(1, config.embed_dim, config.patch_size)
+        self.backbone = Backbone(config.transformer)
+        self.neck = Neck(config.transformer)
         self.pixel_decoder = PixelDecoder(
             (config.width,) * 4,
             width=config.width,
@@ -333,15 +333,11 @@ class DISNet(nn.Module):
 
     def _initialise(self) -> None:
         """Initialise as SimpleClick and Mask2Former do; the refinement's mask layers begin as the proposals'."""
-        backbone = self.proposals.backbone
-        nn.init.normal_(backbone.pos_embed, std=0.02)
-        projection = backbone.patch_embed.proj.weight
-        nn.init.xavier_uniform_(projection.data.view(projection.shape[0], -1))
-        for module in [*backbone.blocks.modules(), *self.proposals.decoder.head.modules(), *self.refinement.modules()]:
+        self.proposals.backbone.initialise()
+        for module in [*self.proposals.decoder.head.modules(), *self.refinement.modules()]:
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
-                if module.bias is not None:
-                    nn.init.zeros_(module.bias)
+                nn.init.zeros_(module.bias)
         self.refinement.mask.load_state_dict(self.proposals.decoder.head.mask_embed.state_dict())
 
 
@@ -368,4 +364,7 @@ FAMILY = Family(
             mix_width=32,
         ),
     },
+    first_click_counts=True,
+    # Which proposal is the likeliest is a choice, through which nothing is learned; the matching loss reaches these.
+    at_rest=("proposals.decoder.head.class_embed",),
 )
