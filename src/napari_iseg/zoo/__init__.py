@@ -3,6 +3,7 @@
 from napari_iseg.zoo.method_options import (
     AdaptiveClickOptions,
     ClickOptions,
+    DISNetOptions,
     FocalClickOptions,
     FocalClickXLOptions,
     RandomWalkerOptions,
@@ -15,6 +16,7 @@ __all__ = [
     "AdaptiveClickOptions",
     "CascadeOptions",
     "ClickOptions",
+    "DISNetOptions",
     "FocalClickOptions",
     "FocalClickXLOptions",
     "MethodSpec",

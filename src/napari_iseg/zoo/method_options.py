@@ -9,6 +9,7 @@ from napari_iseg.zoo.options import CascadeOptions, Options, option
 __all__ = [
     "AdaptiveClickOptions",
     "ClickOptions",
+    "DISNetOptions",
     "FocalClickOptions",
     "FocalClickXLOptions",
     "RandomWalkerOptions",
@@ -108,3 +109,19 @@ class RandomWalkerOptions(Options):
     beta: float = option(1000.0, "How strongly an edge in the image stops the walker", above=0)
     max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
     seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DISNetOptions(Options):
+    """Options of DISNet, which looks at the image once per object and so cannot zoom in later."""
+
+    target_size: int | tuple[int, int] = option(
+        0,
+        "Side in pixels of what the network sees, or ROWS,COLUMNS; 0 is the size the weights were trained for",
+        minimum=32,
+        maximum=4096,
+        also=(0,),
+    )
+    zoom_first: bool = option(
+        False, "Propose masks anew in a crop around the first one where that covers less than half of the image"
+    )
