@@ -18,13 +18,13 @@ from scipy import ndimage
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from napari_iseg.interactions import Prompt
 
-__all__ = ["FREE", "INSIDE", "OUTSIDE", "ReducedImage", "draw_seeds", "reduce_image"]
+__all__ = ["FREE", "INSIDE", "OUTSIDE", "ReducedImage", "draw_seeds", "neighbours", "reduce_image"]
 
 FREE, INSIDE, OUTSIDE = 0, 1, 2
 """The values of seeds: to be decided, object, background."""
@@ -180,3 +180,18 @@ def _mask_seeds(
             if inside[at] != click.positive:
                 seeds[_disk(image, click.row, click.column, depth[at] + height[at] + radius)] = FREE
     return seeds
+
+
+def neighbours(grid: tuple[int, int]) -> Iterator[tuple[tuple[slice, slice], tuple[slice, slice], float]]:
+    """Yield every pair of neighbours of a grid once, direction by direction: right, down and the two diagonals.
+
+    Yields
+    ------
+    tuple
+        The slices of the first of each pair, those of the second, and the distance between them in pixels.
+    """
+    rows, columns = grid
+    for down, right in ((0, 1), (1, 0), (1, 1), (1, -1)):
+        here = slice(0, rows - down), slice(max(0, -right), columns - max(0, right))
+        there = slice(down, rows), slice(max(0, right), columns + min(0, right))
+        yield here, there, float(np.hypot(down, right))

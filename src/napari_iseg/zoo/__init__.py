@@ -1,6 +1,12 @@
 """The table of methods and the table of weights. Reading them imports no torch: every network is named, not loaded."""
 
-from napari_iseg.zoo.method_options import AdaptiveClickOptions, ClickOptions, RandomWalkerOptions
+from napari_iseg.zoo.method_options import (
+    AdaptiveClickOptions,
+    ClickOptions,
+    GeodesicOptions,
+    GraphCutOptions,
+    RandomWalkerOptions,
+)
 from napari_iseg.zoo.methods import METHODS, MethodSpec, find_method
 from napari_iseg.zoo.options import CascadeOptions, OptionInfo, Options, describe_options, make_options
 
@@ -9,6 +15,8 @@ __all__ = [
     "AdaptiveClickOptions",
     "CascadeOptions",
     "ClickOptions",
+    "GeodesicOptions",
+    "GraphCutOptions",
     "MethodSpec",
     "OptionInfo",
     "Options",

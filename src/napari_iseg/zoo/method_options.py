@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from napari_iseg.zoo.options import CascadeOptions, Options, option
 
-__all__ = ["AdaptiveClickOptions", "ClickOptions", "RandomWalkerOptions"]
+__all__ = ["AdaptiveClickOptions", "ClickOptions", "GeodesicOptions", "GraphCutOptions", "RandomWalkerOptions"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,5 +50,33 @@ class RandomWalkerOptions(Options):
     """Options of the random walker (Grady 2006)."""
 
     beta: float = option(1000.0, "How strongly an edge in the image stops the walker", above=0)
+    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
+    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphCutOptions(Options):
+    """Options of the interactive graph cut (Boykov and Jolly 2001, with the terms of GrabCut)."""
+
+    smoothness: float = option(10.0, "Price of one pixel of outline where the image has no edge", minimum=0)
+    colour_weight: float = option(1.0, "How much the colours of object and background count", minimum=0)
+    renewals: int = option(
+        1, "How often the colours are learned anew from the cut, as in GrabCut", minimum=0, maximum=20
+    )
+    connected: bool = option(True, "Keep only what hangs together with a positive prompt")
+    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
+    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeodesicOptions(Options):
+    """Options of the geodesic segmentation (Bai and Sapiro 2007; Criminisi et al. 2008)."""
+
+    image_weight: float = option(
+        100.0, "Length in pixels of a way that crosses from black to white in one channel", minimum=0
+    )
+    colour_weight: float = option(
+        100.0, "Length in pixels of a way that crosses from a colour of the background to one of the object", minimum=0
+    )
     max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
     seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
