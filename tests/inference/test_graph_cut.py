@@ -20,10 +20,9 @@ pytest.importorskip("maxflow", reason="PyMaxflow, the extra graph-cut, is not in
 
 
 def price(cut, odds, links, level):
-    """What a cut costs: every pixel inside it, and every outline between neighbours."""
-    outline = sum(
-        (link * (cut[here] != cut[there])).sum() for (here, there, _), link in zip(neighbours(cut.shape), links)
-    )
+    """Return what a cut costs: every pixel inside it, and every outline between neighbours."""
+    pairs = zip(neighbours(cut.shape), links, strict=True)
+    outline = sum((link * (cut[here] != cut[there])).sum() for (here, there, _), link in pairs)
     return outline + ((np.log(level / (1 - level)) - odds) * cut).sum()
 
 

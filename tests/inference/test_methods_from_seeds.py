@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from importlib.util import find_spec
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -76,7 +77,7 @@ def test_a_higher_threshold_gives_a_smaller_mask_within_the_lower_ones(method):
     for threshold in (0.15, 0.35, 0.5, 0.65, 0.85):
         one.threshold = threshold
         masks.append(one.mask.copy())
-    assert all((larger | smaller == larger).all() for larger, smaller in zip(masks, masks[1:], strict=False))
+    assert all((larger | smaller == larger).all() for larger, smaller in pairwise(masks))
     assert masks[0].sum() > masks[-1].sum() > 0
 
 
