@@ -2,7 +2,8 @@
 
 Bai and Sapiro, A Geodesic Framework for Fast Interactive Image and Video Segmentation and Matting, ICCV 2007, measure
 ways by the change of the probability that a colour belongs to the object; Criminisi, Sharp and Blake, GeoS: Geodesic
-Image Segmentation, ECCV 2008, by the change of the image itself and the way's own length. Here all three are added.
+Image Segmentation, ECCV 2008, by the change of the image itself and the way's own length. Here all three are added, and
+the colours are learned anew from the answer as GrabCut does it, since a click shows few of them.
 """
 
 from __future__ import annotations
@@ -91,14 +92,17 @@ class GeodesicPredictor:
         if not (seeds == FREE).any() or not inside.any() or not outside.any():
             only: NDArray[np.float32] = inside.astype(np.float32)
             return only
-        share = object_share(image.data, inside, outside)
-        values = np.dstack([self._options.image_weight * image.data, self._options.colour_weight * share])
-        to_inside = geodesic_distance(values, inside)
-        if cancelled():
-            raise CancelledError
-        to_outside = geodesic_distance(values, outside)
-        answer: NDArray[np.float32] = (to_outside / (to_inside + to_outside)).astype(np.float32)
-        return answer
+        shown, others, answer = inside, outside, np.zeros(image.grid)
+        for _ in range(self._options.renewals + 1):
+            share = object_share(image.data, shown, others)
+            values = np.dstack([self._options.image_weight * image.data, self._options.colour_weight * share])
+            to_inside = geodesic_distance(values, inside)
+            if cancelled():
+                raise CancelledError
+            to_outside = geodesic_distance(values, outside)
+            answer = to_outside / (to_inside + to_outside)
+            shown, others = answer > 0.5, answer <= 0.5
+        return answer.astype(np.float32)
 
 
 def geodesic_distance(values: NDArray[np.float64], seeds: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -73,10 +73,11 @@ class GeodesicOptions(Options):
     """Options of the geodesic segmentation (Bai and Sapiro 2007; Criminisi et al. 2008)."""
 
     image_weight: float = option(
-        100.0, "Length in pixels of a way that crosses from black to white in one channel", minimum=0
+        300.0, "Length in pixels of a way that crosses from black to white in one channel", minimum=0
     )
     colour_weight: float = option(
-        100.0, "Length in pixels of a way that crosses from a colour of the background to one of the object", minimum=0
+        1000.0, "Length in pixels of a way that crosses from a colour of the background to one of the object", minimum=0
     )
+    renewals: int = option(1, "How often the colours are learned anew from the answer", minimum=0, maximum=20)
     max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
     seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
