@@ -9,8 +9,10 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import tifffile
+from tests.methods import FAMILIES, tiny_network
 from tests.proposing import METHODS_WITH_LEVELS
 
+from napari_iseg import METHODS
 from napari_iseg.cli.given import parse_box
 from napari_iseg.interactions import Box
 
@@ -88,6 +90,34 @@ def test_proposals_are_files_and_a_table(run: Run, levels: tuple[str, ...], step
         np.testing.assert_array_equal(imageio.imread(tmp_path / "found" / entry["file"]) == 255, image > level)
 
 
+@pytest.mark.parametrize("method", [name for name, spec in METHODS.items() if spec.proposals or spec.alpha])
+def test_weights_of_every_method_that_gives_more_than_a_mask(
+    run: Run, method: str, steps: Path, tmp_path: Path
+) -> None:
+    spec = METHODS[method]
+    family = FAMILIES[str(spec.family)]
+    weights = tmp_path / "tiny.safetensors"
+    family.save(weights, tiny_network(family), {})
+    given = ["--method", method, "--weights", weights, "--click", "20,20,+", "--probability", tmp_path / "p.npy"]
+    if hasattr(spec.options, "target_size"):
+        given += ["--option", "target_size=0"]
+    if spec.proposals:
+        given += ["--proposals", tmp_path / "found"]
+    matte = ["--alpha", tmp_path / "alpha.tif"] if spec.alpha else []
+    done = run("segment", steps, "-o", tmp_path / "out.tif", *given, *matte)
+    assert done.code == 0, done.err
+    if spec.alpha:
+        np.testing.assert_array_equal(tifffile.imread(tmp_path / "alpha.tif"), np.load(tmp_path / "p.npy"))
+    if spec.proposals:
+        entries = json.loads((tmp_path / "found" / "proposals.json").read_text())["proposals"]
+        assert entries
+        for number, entry in enumerate(entries):
+            assert run("segment", steps, "-o", tmp_path / "out.tif", *given, "--choose", number).code == 0
+            pixels = imageio.imread(tmp_path / "found" / entry["file"])
+            assert np.count_nonzero(pixels) == entry["area"]
+            np.testing.assert_array_equal(tifffile.imread(tmp_path / "out.tif") * 255, pixels)
+
+
 def test_a_chosen_proposal_is_the_answer(run: Run, levels: tuple[str, ...], steps: Path, tmp_path: Path) -> None:
     given = ("--choose", 2, "--proposals", tmp_path / "found")
     assert run("segment", steps, "-o", tmp_path / "out.tif", *levels, *given).code == 0
@@ -133,8 +163,8 @@ def test_the_matte_of_one_plane_of_a_volume(run: Run, levels: tuple[str, ...], v
         (("--box", "1,2,3,nan"), "finite"),
         (("--scribble", "nowhere.csv"), "nowhere.csv"),
         (("--method", "random-walker", "--choose", "0"), "gives no proposals"),
-        (("--method", "random-walker", "--proposals", "found"), "take levels"),
-        (("--method", "random-walker", "--alpha", "alpha.tif"), "take levels"),
+        (("--method", "random-walker", "--proposals", "found"), "or levels."),
+        (("--method", "random-walker", "--alpha", "alpha.tif"), "levels."),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence_and_nothing_is_written(
