@@ -6,6 +6,7 @@ import zlib
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 import torch
 
 from napari_iseg.inference.opening import make_predictor, resolve
@@ -60,6 +61,8 @@ def tiny_predictor(method: str, **options: Any) -> Predictor:
 
 def any_predictor(method: str, **options: Any) -> Predictor:
     """Return a method with its own weights where it has some, else on its smallest network."""
+    if method == "graph-cut":
+        pytest.importorskip("maxflow", reason="PyMaxflow, the extra graph-cut, is not installed")
     if METHODS[method].family is None or METHODS[method].weights is not None:
         return make_predictor(method, options=options)
     return tiny_predictor(method, **options)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_iseg.cli.segment import parse_click
+from napari_iseg.cli.given import parse_click
 from napari_iseg.interactions import Click
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from napari_iseg.cli.segment import parse_options
+from napari_iseg.cli.given import parse_options
 from napari_iseg.errors import ExportError
 
 if TYPE_CHECKING:

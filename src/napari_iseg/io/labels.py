@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.io.loaded import LoadedImage
 
-__all__ = ["LABEL_ENDINGS", "write_labels", "write_probability"]
+__all__ = ["LABEL_ENDINGS", "write_alpha", "write_labels", "write_probability"]
 
 _WRITERS = {
     **dict.fromkeys((".tif", ".tiff"), write_tiff),
@@ -98,6 +98,36 @@ def write_probability(path: str | Path, probability: NDArray[np.floating[Any]]) 
         raise ExportError(f"Probabilities are written as NumPy arrays; give {file.name} the ending .npy.")
     with replacing(file) as temporary:
         np.save(temporary, np.asarray(probability, dtype=np.float32), allow_pickle=False)
+    return file
+
+
+def write_alpha(
+    path: str | Path, alpha: NDArray[np.floating[Any]], like: LoadedImage | None = None, pixel: Sequence[float] = (1, 1)
+) -> Path:
+    """Write the alpha matte of one plane as a float32 TIFF; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path
+        Ends in ``.tif`` or ``.tiff``.
+    alpha
+        (H, W) in [0, 1].
+    like
+        The image whose unit of length it gets, or None.
+    pixel
+        (row, column) size of a pixel.
+
+    Raises
+    ------
+    ExportError
+        If the ending is another one or the file cannot be written.
+    """
+    file = Path(path)
+    if ending(file) not in (".tif", ".tiff"):
+        raise ExportError(f"An alpha matte is written as TIFF; give {file.name} the ending .tif.")
+    down, across = (float(size) for size in pixel)
+    with replacing(file) as temporary:
+        write_tiff(temporary, np.asarray(alpha, dtype=np.float32), like, (down, across))
     return file
 
 

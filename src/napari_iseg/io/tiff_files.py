@@ -76,17 +76,17 @@ def read_tiff(file: Path) -> LoadedImage:
 
 
 def write_tiff(file: Path, labels: NDArray[Any], like: LoadedImage | None, spacing: tuple[float, ...]) -> None:
-    """Write labels as a zlib-compressed TIFF that keeps the spacing.
+    """Write labels or an alpha matte as a zlib-compressed TIFF that keeps the spacing.
 
-    uint8 and uint16 are written as an ImageJ hyperstack where ImageJ knows the axes; anything else as a plain TIFF
-    with axes, spacing and unit as JSON in its description.
+    uint8, uint16 and float32 are written as an ImageJ hyperstack where ImageJ knows the axes; anything else as a plain
+    TIFF with axes, spacing and unit as JSON in its description.
 
     Parameters
     ----------
     file
         Where to.
     labels
-        Labels in their final unsigned type, slowest axis first.
+        Labels in their final unsigned type, or float32; slowest axis first.
     like
         The image whose axes' names and unit they get, or None.
     spacing

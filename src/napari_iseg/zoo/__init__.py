@@ -6,6 +6,8 @@ from napari_iseg.zoo.method_options import (
     DISNetOptions,
     FocalClickOptions,
     FocalClickXLOptions,
+    GeodesicOptions,
+    GraphCutOptions,
     RandomWalkerOptions,
 )
 from napari_iseg.zoo.methods import METHODS, MethodSpec, find_method
@@ -19,6 +21,8 @@ __all__ = [
     "DISNetOptions",
     "FocalClickOptions",
     "FocalClickXLOptions",
+    "GeodesicOptions",
+    "GraphCutOptions",
     "MethodSpec",
     "OptionInfo",
     "Options",

@@ -12,6 +12,8 @@ __all__ = [
     "DISNetOptions",
     "FocalClickOptions",
     "FocalClickXLOptions",
+    "GeodesicOptions",
+    "GraphCutOptions",
     "RandomWalkerOptions",
 ]
 
@@ -125,3 +127,32 @@ class DISNetOptions(Options):
     zoom_first: bool = option(
         False, "Propose masks anew in a crop around the first one where that covers less than half of the image"
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GraphCutOptions(Options):
+    """Options of the interactive graph cut (Boykov and Jolly 2001, with the terms of GrabCut)."""
+
+    smoothness: float = option(10.0, "Price of one pixel of outline where the image has no edge", minimum=0)
+    colour_weight: float = option(1.0, "How much the colours of object and background count", minimum=0)
+    renewals: int = option(
+        1, "How often the colours are learned anew from the cut, as in GrabCut", minimum=0, maximum=20
+    )
+    connected: bool = option(True, "Keep only what hangs together with a positive prompt")
+    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
+    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GeodesicOptions(Options):
+    """Options of the geodesic segmentation (Bai and Sapiro 2007; Criminisi et al. 2008)."""
+
+    image_weight: float = option(
+        300.0, "Length in pixels of a way that crosses from black to white in one channel", minimum=0
+    )
+    colour_weight: float = option(
+        1000.0, "Length in pixels of a way that crosses from a colour of the background to one of the object", minimum=0
+    )
+    renewals: int = option(1, "How often the colours are learned anew from the answer", minimum=0, maximum=20)
+    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
+    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)

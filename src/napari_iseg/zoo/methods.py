@@ -14,6 +14,8 @@ from napari_iseg.zoo.method_options import (
     DISNetOptions,
     FocalClickOptions,
     FocalClickXLOptions,
+    GeodesicOptions,
+    GraphCutOptions,
     RandomWalkerOptions,
 )
 
@@ -160,6 +162,22 @@ _TABLE = (
         paper="Grady, Random Walks for Image Segmentation, IEEE TPAMI 2006",
         predictor="napari_iseg.inference.random_walker:RandomWalkerPredictor",
         options=RandomWalkerOptions(),
+        prompts=(Click, Box, Scribble, MaskPrompt),
+    ),
+    MethodSpec(
+        name="graph-cut",
+        title="Graph cut: no network, the cheapest outline by colours and edges; needs PyMaxflow",
+        paper="Boykov and Jolly, Interactive Graph Cuts for Optimal Boundary and Region Segmentation, ICCV 2001",
+        predictor="napari_iseg.inference.graph_cut:GraphCutPredictor",
+        options=GraphCutOptions(),
+        prompts=(Click, Box, Scribble, MaskPrompt),
+    ),
+    MethodSpec(
+        name="geodesic",
+        title="Geodesic distance: no network, each pixel goes to the prompt that is reached over fewer edges",
+        paper="Bai and Sapiro, A Geodesic Framework for Fast Interactive Image and Video Segmentation, ICCV 2007",
+        predictor="napari_iseg.inference.geodesic:GeodesicPredictor",
+        options=GeodesicOptions(),
         prompts=(Click, Box, Scribble, MaskPrompt),
     ),
 )

@@ -1,0 +1,105 @@
+"""What is typed on a command line, or named there, as prompts and options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_iseg.errors import OptionError, PromptError
+from napari_iseg.interactions import Box, Click, MaskPrompt
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari_iseg.interactions import Prompt
+    from napari_iseg.io import LoadedImage
+    from napari_iseg.planes import PlaneAddress
+
+__all__ = ["mask_prompts", "parse_box", "parse_click", "parse_options", "prompts_in", "scribbles_in"]
+
+
+def parse_click(text: str) -> Click:
+    """Read ``ROW,COLUMN,+`` or ``ROW,COLUMN,-``.
+
+    Raises
+    ------
+    PromptError
+        If it is written otherwise.
+    """
+    try:
+        first, second, sign = (part.strip() for part in text.split(","))
+        row, column, positive = float(first), float(second), {"+": True, "-": False}[sign]
+    except (ValueError, KeyError):
+        raise PromptError(f"A click is ROW,COLUMN,+ or ROW,COLUMN,- (as in 120,88,+); {text!r} was given.") from None
+    return Click(row, column, positive)
+
+
+def parse_box(text: str) -> Box:
+    """Read ``R0,C0,R1,C1``: the box from row R0 and column C0 up to, and not with, row R1 and column C1.
+
+    Raises
+    ------
+    PromptError
+        If it is written otherwise or encloses nothing.
+    """
+    try:
+        top, left, bottom, right = (float(part) for part in text.split(","))
+    except ValueError:
+        raise PromptError(f"A box is R0,C0,R1,C1 (as in 40,30,160,150); {text!r} was given.") from None
+    return Box((top, left), (bottom, right))
+
+
+def parse_options(texts: Iterable[str]) -> dict[str, str]:
+    """Read ``KEY=VALUE`` texts; a key given twice has its last value.
+
+    Raises
+    ------
+    OptionError
+        If one has no ``=``.
+    """
+    options = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not equals:
+            raise OptionError(f"An option is KEY=VALUE (as in flip=true); {text!r} was given.")
+        options[key.strip().replace("-", "_")] = value.strip()
+    return options
+
+
+def prompts_in(file: Path | None) -> list[Prompt]:
+    """Read a prompts file; nothing without one."""
+    if file is None:
+        return []
+    from napari_iseg.io import read_prompts
+
+    return read_prompts(file)
+
+
+def scribbles_in(files: Iterable[Path]) -> list[Prompt]:
+    """Read files of scribbles, one after the other."""
+    from napari_iseg.io import read_scribbles
+
+    return [scribble for file in files for scribble in read_scribbles(file)]
+
+
+def mask_prompts(file: Path | None, loaded: LoadedImage, address: PlaneAddress) -> list[Prompt]:
+    """Read the mask to start from: on the image's whole grid, or on the plane alone.
+
+    Raises
+    ------
+    PromptError
+        If it has another shape than either.
+    """
+    if file is None:
+        return []
+    from napari_iseg.io import read_image
+
+    values = read_image(file).data
+    if values.shape == loaded.grid_shape:
+        values = address.take_labels(values)
+    if values.ndim != 2:
+        raise PromptError(
+            f"The mask {file} has the shape {values.shape} but the image has {loaded.grid_shape}; "
+            "give a mask of the same grid, without colours."
+        )
+    return [MaskPrompt(values > 0)]
