@@ -15,8 +15,8 @@ FILE = Path(__file__).with_name("methods.md")
 
 _HEAD = """# Methods
 
-Every method is driven by the same window, command line and Python session. What it does not take as it is is put in terms
-that it does, and nothing is invented on the way:
+Every method is driven by the same window, command line and Python session. A prompt that a method does not take as it
+is, is put in terms that it does; nothing is invented on the way:
 
 - a **box** becomes a positive click in its middle, and the box (with its surroundings) the first crop;
 - a **scribble** becomes clicks of its sign at even distances along it, at most eight;

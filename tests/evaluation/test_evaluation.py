@@ -10,12 +10,13 @@ import imageio.v3 as iio
 import numpy as np
 import pytest
 from rich.console import Console
+from tests.methods import tiny_predictor
 
 from napari_iseg.errors import ExportError, ImageError, OptionError, UnknownNameError
 from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder, evaluate_object, evaluate_objects
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
-from napari_iseg.interactions import Click, iou
+from napari_iseg.interactions import Choice, Click, iou
 from napari_iseg.io.dataset import DatasetObject
 
 SHAPE = (61, 83)
@@ -219,3 +220,22 @@ def test_micrographs_that_come_with_scikit_image(walker):
     truth[:70, 200:] = coins == sizes.argmax()
     result = evaluate_object(Session(rgb(image), walker), truth, max_clicks=5, target_iou=0.8)
     assert max(result.ious) > 0.8
+
+
+def test_proposals_chosen_by_the_reference_are_as_good_or_better_and_said():
+    truth = np.where(disk(30, 40, 14), np.int8(1), np.int8(0))
+    results = {}
+    for best in (False, True):
+        session = Session(rgb(picture(disk(30, 40, 14))), tiny_predictor("disnet", threshold=0.49))
+        results[best] = evaluate_object(session, truth, max_clicks=2, target_iou=1.01, best_proposals=best)
+        chosen = [prompt for prompt in session.prompts if isinstance(prompt, Choice)]
+        assert len(chosen) <= best
+        while len(session.prompts) > 1:
+            session.undo()
+        ious = [iou(truth, proposal.render(SHAPE) > 0.49) for proposal in session.proposals]
+        assert results[best].ious[0] == (max(ious) if best else ious[0])
+    assert results[True].ious[0] >= results[False].ious[0]
+    report = Report([results[True]], settings={"method": "disnet", "proposals": "best"})
+    text = StringIO()
+    Console(file=text, width=200).print(report.table())
+    assert "chosen by the reference" in text.getvalue()

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from napari_iseg.cli.given import parse_options
-from napari_iseg.errors import ExportError
+from napari_iseg.errors import ExportError, UnknownNameError
 
 if TYPE_CHECKING:
     from napari_iseg.evaluation import ObjectResult
@@ -32,6 +32,9 @@ def evaluate(
     min_pixels: Annotated[int, typer.Option(help="Leave out objects with fewer pixels.")] = 1,
     max_clicks: Annotated[int, typer.Option(help="Give up after this many clicks.")] = 20,
     target_iou: Annotated[float, typer.Option(help="Stop an object at this IoU; 1.01 gives it all clicks.")] = 0.90,
+    proposals: Annotated[
+        str, typer.Option(help="likeliest: as a user first sees it; best: chosen by the reference (an oracle).")
+    ] = "likeliest",
     option: Annotated[
         list[str] | None, typer.Option(help="Predictor option as key=value; threshold is 0.49 unless given.")
     ] = None,
@@ -41,6 +44,8 @@ def evaluate(
     """Count the clicks that a method needs, by the published protocol, and time them."""
     from napari_iseg.evaluation import evaluate_folder
 
+    if proposals not in ("likeliest", "best"):
+        raise UnknownNameError("choice of proposals", proposals, ("likeliest", "best"))
     if json is not None and not json.absolute().parent.is_dir():
         # Said now, not after an hour of evaluation.
         raise ExportError(f"There is no folder {json.absolute().parent} for the report; make it or choose another.")
@@ -64,6 +69,7 @@ def evaluate(
             min_pixels=min_pixels,
             max_clicks=max_clicks,
             target_iou=target_iou,
+            best_proposals=proposals == "best",
             progress=show,
         )
     if json is not None:

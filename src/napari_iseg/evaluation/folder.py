@@ -43,6 +43,7 @@ def evaluate_folder(
     min_pixels: int = 1,
     max_clicks: int = MAX_CLICKS,
     target_iou: float = TARGET_IOU,
+    best_proposals: bool = False,
     progress: Callable[[int, int, ObjectResult], None] | None = None,
 ) -> Report:
     """Evaluate a method on a dataset folder.
@@ -55,7 +56,7 @@ def evaluate_folder(
         As for :class:`napari_iseg.io.dataset.DatasetFolder`.
     limit, per_image, min_pixels
         Which objects: as for :meth:`napari_iseg.io.dataset.DatasetFolder.objects`.
-    max_clicks, target_iou
+    max_clicks, target_iou, best_proposals
         As for :func:`evaluate_object`.
     progress
         Called after every object with the number done, the number of all, and the object's result.
@@ -79,12 +80,14 @@ def evaluate_folder(
         objects,
         max_clicks=max_clicks,
         target_iou=target_iou,
+        best_proposals=best_proposals,
         progress=None if progress is None else lambda done, result: progress(done, total, result),
     )
     settings = {
         "method": method,
         "weights": None if weights is None else str(weights),
         "options": asdict(predictor.options),
+        "proposals": "best" if best_proposals else "likeliest",
         "device": device,
         "data": str(data),
         "labels": labels,
@@ -103,6 +106,7 @@ def evaluate_objects(
     *,
     max_clicks: int = MAX_CLICKS,
     target_iou: float = TARGET_IOU,
+    best_proposals: bool = False,
     progress: Callable[[int, ObjectResult], None] | None = None,
 ) -> list[ObjectResult]:
     """Evaluate a predictor on objects, each in a session of its own.
@@ -113,7 +117,7 @@ def evaluate_objects(
         The method, loaded once for all.
     objects
         The objects.
-    max_clicks, target_iou
+    max_clicks, target_iou, best_proposals
         As for :func:`evaluate_object`.
     progress
         Called after every object with the number done and the object's result.
@@ -123,7 +127,14 @@ def evaluate_objects(
         result = ObjectResult(one.name, one.plane, one.object_id)
         try:
             session = Session(one.image, predictor)
-            evaluate_object(session, one.truth, max_clicks=max_clicks, target_iou=target_iou, result=result)
+            evaluate_object(
+                session,
+                one.truth,
+                max_clicks=max_clicks,
+                target_iou=target_iou,
+                best_proposals=best_proposals,
+                result=result,
+            )
         except Exception as error:
             # Hours of evaluation must not be lost to one object; the log keeps the traceback, the report the sentence.
             _log.exception("The method failed on object %d of %r", one.object_id, one.name)

@@ -125,7 +125,9 @@ def reports_table(reports: Sequence[Report]) -> Table:
     """Return a table with one column per report and one line per measure."""
     table = Table("", box=None, pad_edge=False, header_style="bold")
     for report in reports:
-        table.add_column(str(report.settings.get("method", "")), justify="right")
+        # What no user could do is said where the numbers stand.
+        oracle = ", proposals chosen by the reference" if report.settings.get("proposals") == "best" else ""
+        table.add_column(f"{report.settings.get('method', '')}{oracle}", justify="right")
     summaries = [report.summary() for report in reports]
     for name in dict.fromkeys(name for summary in summaries for name in summary):
         table.add_row(name.replace("_", " "), *(_shown(summary.get(name)) for summary in summaries))
