@@ -230,6 +230,22 @@ def test_a_merged_click_changes_one_piece_only() -> None:
         before = after
 
 
+def test_a_scribble_on_a_mask_changes_every_piece_that_it_crosses() -> None:
+    mask = np.zeros(PLANE, bool)
+    mask[:, 60:75] = True
+    network = seeded_network()
+    predictor = FocalClickPredictor(network, options=FocalClickOptions())
+    session = Session(seeded_image(*PLANE), predictor)
+    session.add(MaskPrompt(mask))
+    # Across the bar, which stays: what the stroke adds to its left and to its right are two pieces.
+    stroke = Scribble(tuple((48.0, float(column)) for column in range(30, 106)), width=3.0)
+    after = session.add(stroke)
+    _, pieces = ndimage.label(after ^ mask, np.ones((3, 3)))
+    assert pieces == 2
+    assert after[48, 40]
+    assert after[48, 95]
+
+
 def test_without_the_merge_a_mask_only_guides() -> None:
     options = FocalClickOptions(progressive_merge="off")
     network = seeded_network()

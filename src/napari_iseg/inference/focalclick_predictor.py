@@ -73,8 +73,7 @@ class FocalClickPredictor:
     """
 
     def __init__(self, network: FocalClick, *, options: FocalClickOptions) -> None:
-        # Convolutions on the CPU are a fifth faster so (HRNet); the numbers are the same.
-        self.network = network.eval().to(memory_format=torch.channels_last)
+        self.network = network.eval()
         self._options = options
 
     @property
@@ -102,7 +101,8 @@ class FocalClickPredictor:
         CancelledError
             If ``cancelled()`` became True.
         """
-        view = as_clicks(prompts, (encoding.shape[-2], encoding.shape[-1]))
+        shape = (encoding.shape[-2], encoding.shape[-1])
+        view = as_clicks(prompts, shape)
         if view.mask is not None:
             return Prediction.from_mask(view.mask.mask)
         boxes = iter((view.box,))
@@ -112,7 +112,8 @@ class FocalClickPredictor:
 
         answer = cascade(once, previous, len(prompts), self._options, cancelled)
         merging = self._options.progressive_merge != "off" and any(isinstance(p, MaskPrompt) for p in prompts)
-        return self._merged(answer, previous, view.clicks[-1]) if merging and previous else answer
+        newest = as_clicks(prompts[-1:], shape).clicks
+        return self._merged(answer, previous, newest) if merging and previous else answer
 
     def _once(
         self,
@@ -196,19 +197,22 @@ class FocalClickPredictor:
         refined, _, _ = self.network.refine(_seen(encoding, focus), points, feature, logits, box.to(encoding.device))
         return np.asarray(refined[0, 0].cpu())
 
-    def _merged(self, answer: Prediction, previous: Prediction, click: Click) -> Prediction:
-        """Return the previous answer with only the change under the click taken over from ``answer``."""
+    def _merged(self, answer: Prediction, previous: Prediction, clicks: Sequence[Click]) -> Prediction:
+        """Return the previous answer with only the changes under the newest clicks taken over from ``answer``."""
         threshold = self._options.threshold
         shown, new = previous.render() > threshold, answer.render()
-        pixel = click_pixel(click, answer.shape)
-        region = merge_region(new > threshold, shown, pixel, safe=self._options.progressive_merge == "safe")
         patches = previous.patches
-        if region.any():
+        for click in clicks:
+            pixel = click_pixel(click, answer.shape)
+            region = merge_region(new > threshold, shown, pixel, safe=self._options.progressive_merge == "safe")
+            if not region.any():
+                continue
             becomes = not shown[pixel]
             values = new[region]
             # In the released code's failure (see merge_region) the network did not say what the mask becomes.
             values[(values > threshold) != becomes] = becomes
             patches = (*patches, _scattered(region, values))
+            shown[region] = becomes
         return replace(answer, patches=patches, memory=replace(answer.memory, merged=True))
 
 
