@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtWidgets import QCheckBox
+from qtpy.QtWidgets import QCheckBox, QFormLayout
 from scipy import ndimage
 from tests.seeded import TINY, seeded_network
 from tests.ui.conftest import DISCS, FloodPredictor, Hand
@@ -89,6 +89,9 @@ def test_the_form_has_a_row_for_every_option_of_every_method(open_hand: Callable
             assert hand.widget.options.row(option).tooltip
         expected = {field for field in type(spec.options).__dataclass_fields__ if field != "threshold"}
         assert set(hand.widget.options.values) == expected
+        # One form, not one more for each method.
+        hand.qtbot.wait(20)
+        assert len(hand.widget.options.findChildren(QFormLayout)) == 1
 
 
 def test_a_changed_option_asks_again_and_shares_the_network(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:

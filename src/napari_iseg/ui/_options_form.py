@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from magicgui.widgets import CheckBox, ComboBox, Container, FloatSpinBox, SpinBox
+from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, SpinBox
 from qtpy.QtCore import QTimer
-from qtpy.QtWidgets import QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_iseg.ui._telling import told
@@ -42,6 +42,7 @@ class OptionsForm(QWidget):
         self._controller = controller
         self._shown: MethodChoice | None = None
         self._rows: dict[str, Any] = {}
+        self._content: QWidget | None = None
         self.folded = QCollapsible("Options")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -77,18 +78,26 @@ class OptionsForm(QWidget):
         self._rows = {info.name: _row(info) for info in infos}
         for row in self._rows.values():
             row.changed.connect(self._on_row)
-        form = Container(widgets=list(self._rows.values()))
+        form = QFormLayout()
+        for info in infos:
+            row = self._rows[info.name]
+            row.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+            label = QLabel(info.name.replace("_", " ").replace("iou", "IoU"))
+            label.setToolTip(info.description)
+            form.addRow(label, row.native)
         reset = QPushButton("Reset options")
         reset.setToolTip("Back to what is best for these weights.")
         reset.clicked.connect(self.reset)
         content = QWidget()
         layout = QVBoxLayout(content)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(form.native)
+        layout.addLayout(form)
         layout.addWidget(reset)
-        # The collapsible takes its content's place and deletes the old one.
-        self.folded.setContent(content)
-        self._form = form
+        if self._content is not None:
+            self.folded.removeWidget(self._content)
+            self._content.deleteLater()
+        self.folded.addWidget(content)
+        self._content = content
         self.setVisible(bool(infos))
 
     def _on_row(self, _value: Any) -> None:
@@ -112,12 +121,15 @@ def _row(info: OptionInfo) -> Any:
     """Return the magicgui widget of an option."""
     facts: dict[str, Any] = {
         "name": info.name,
-        "label": info.name.replace("_", " "),
+        "label": "",
         "tooltip": info.description,
         "value": _single(info.default),
     }
     if info.kind == "bool":
-        return CheckBox(**facts)
+        box = CheckBox(**facts)
+        # The form's label says it already.
+        box.native.setText("")
+        return box
     if info.choices is not None:
         return ComboBox(choices=info.choices, **facts)
     low = min([info.minimum if info.minimum is not None else info.above or 0, *info.also])
