@@ -96,8 +96,8 @@ class _Sealed:
         pass
 
 
-class _OrderedDict(_Sealed, dict[Any, Any]):
-    """Stands in for ``collections.OrderedDict``; the attributes that torch hangs on it are left out."""
+class _Mapping(_Sealed, dict[Any, Any]):
+    """Stands in for ``OrderedDict`` and ``EasyDict``; the attributes that hang on these are left out."""
 
 
 class _Storage(_Sealed):
@@ -163,7 +163,7 @@ def read_pickled(path: Path) -> Any:
     -------
     Any
         Tensors on the CPU, numbers, text, None, and dictionaries, lists, tuples and sets of these, all of Python's own
-        exact types. Dictionaries of a class of their own (EasyDict) come as dictionaries; everything else as
+        exact types. Dictionaries of a class of their own come as dictionaries; everything else as
         :class:`Inert`.
 
     Raises
@@ -308,7 +308,8 @@ def _converted(value: Any, done: dict[int, Any], depth: int) -> Any:
 
 
 _STAND_INS: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): _OrderedDict,
+    ("collections", "OrderedDict"): _Mapping,
+    ("easydict", "EasyDict"): _Mapping,
     ("torch", "Size"): tuple,
     ("torch._utils", "_rebuild_tensor"): _View,
     ("torch._utils", "_rebuild_tensor_v2"): _View,
