@@ -52,7 +52,8 @@ class ReleasedWeights:
     page
         Where a person finds it.
     file
-        The name of the checkpoint among the authors' files; empty where the page has to say.
+        The name of the checkpoint among the authors' files (SimpleClick's by the pattern of those that its page
+        names); empty where the page has to say.
     size
         As the authors state it; empty where they do not.
     licence
@@ -189,7 +190,8 @@ _TABLE = (
         ),
         page=_CFR,
         file="cocolvis_icl_vit_huge.pth",
-        size="about 2.6 GB unpacked (reckoned from the number of parameters)",
+        # From the number of parameters; the authors state none.
+        size="about 2.6 GB",
         licence="CC BY-NC 4.0",
         non_commercial=True,
         # Table 4, CFR-1.
