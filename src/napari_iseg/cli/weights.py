@@ -53,14 +53,14 @@ def list_weights(as_json: AsJson = False, method: Annotated[str | None, typer.Op
         typer.echo(json.dumps(rows, indent=2))
         return
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for heading in ("name", "method", "where", "size"):
+    for heading in ("name", "method", "terms", "where", "size"):
         table.add_column(heading, no_wrap=True)
-    table.add_column("commercial use")
     for facts in rows:
-        commercial = "no" if facts["non_commercial"] else "yes" if facts["licence"] else "not known"
+        terms = "NC" if facts["non_commercial"] else "free" if facts["licence"] else "?"
         # The first method is the one that they were trained for.
-        table.add_row(facts["name"], "".join(facts["methods"][:1]), facts["where"], facts["size"], commercial)
-    Console(soft_wrap=True).print(table)
+        table.add_row(facts["name"], "".join(facts["methods"][:1]), terms, facts["where"], facts["size"])
+    Console().print(table)
+    _say("NC: not for commercial use. More of each: napari-iseg weights info NAME")
 
 
 @weights.command()
@@ -222,7 +222,7 @@ def _released(known: ReleasedWeights) -> dict[str, Any]:
     return {
         "name": known.name,
         "methods": list(known.methods),
-        "where": "to download" if known.addresses else "to get by hand",
+        "where": "download" if known.addresses else "by hand",
         "size": known.size,
         "licence": known.licence,
         "non_commercial": known.non_commercial,

@@ -27,7 +27,8 @@ __all__ = ["fetch", "file_name", "unpack", "volumes_of"]
 # A server that cuts every transfer is given up; what was transferred stays for the next time.
 _ATTEMPTS = 4
 _SECONDS = (15, 60)
-_CHUNK = 1 << 18
+# Of a chunk that a cut ends, nothing arrives.
+_CHUNK = 1 << 16
 
 
 def file_name(address: str) -> str:
@@ -141,7 +142,7 @@ def unpack(volumes: list[Path], folder: Path) -> Path:
             with py7zr.SevenZipFile(first) as archive:
                 return _extracted(archive, folder)
         with (
-            multivolumefile.open(first.with_suffix(""), "rb") as whole,
+            multivolumefile.open(first.with_suffix(""), "rb", ext_digits=3) as whole,
             py7zr.SevenZipFile(cast("IO[bytes]", whole)) as archive,
         ):
             return _extracted(archive, folder)
@@ -197,7 +198,7 @@ class _Transfer:
                 # Only a transfer that was under way is worth another try.
                 if self._there() == before and attempt == 0:
                     raise self._failed(address, "there is no connection to it") from error
-                time.sleep(attempt)
+                time.sleep(attempt / 2)
         else:
             raise self._failed(address, f"the transfer is cut again and again, {self._there()} bytes are kept")
         self._part.replace(output_file)

@@ -1,0 +1,232 @@
+"""Downloads from a real server: whole, cut, resumed, refused, and from no server at all."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import socket
+from typing import TYPE_CHECKING
+
+import multivolumefile
+import py7zr
+import pytest
+
+from napari_iseg.errors import WeightsError
+from napari_iseg.zoo.downloads import fetch, unpack, volumes_of
+from napari_iseg.zoo.weights_folder import recorded_sha256
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.zoo.conftest import Site
+
+CONTENT = bytes(range(256)) * 4096
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
+
+
+def serve(site: Site, content: bytes = CONTENT) -> str:
+    """Put a file on the site and return its address."""
+    site.files["/v1.0/net.pth"] = content
+    return f"{site.address}/v1.0/net.pth"
+
+
+def test_a_file_comes_whole_with_progress_and_its_checksum_is_recorded(site: Site, folder: Path) -> None:
+    seen: list[tuple[int, int | None]] = []
+    path = fetch(serve(site), folder, progress=lambda there, total: seen.append((there, total)))
+    assert path == folder / "net.pth"
+    assert path.read_bytes() == CONTENT
+    assert seen[0] == (0, len(CONTENT))
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert [there for there, _ in seen] == sorted(there for there, _ in seen)
+    assert recorded_sha256("net.pth") == SHA256
+    assert sorted(item.name for item in folder.iterdir()) == ["net.pth", "sha256.json"]
+
+
+def test_a_file_that_is_there_is_not_fetched_again(site: Site, folder: Path) -> None:
+    address = serve(site)
+    fetch(address, folder)
+    fetch(address, folder)
+    assert len(site.asked) == 1
+
+
+def test_a_file_put_there_by_hand_is_taken_and_recorded(site: Site, folder: Path) -> None:
+    folder.mkdir(parents=True)
+    (folder / "net.pth").write_bytes(CONTENT)
+    fetch(f"{site.address}/v1.0/net.pth", folder)
+    assert site.asked == []
+    assert recorded_sha256("net.pth") == SHA256
+
+
+def test_a_cut_transfer_goes_on_where_it_ended(site: Site, folder: Path) -> None:
+    address = serve(site)
+    site.cuts = 2
+    assert fetch(address, folder).read_bytes() == CONTENT
+    half, quarter = len(CONTENT) // 2, len(CONTENT) // 4
+    assert [(wanted, status) for _, wanted, status in site.asked] == [
+        ("", 200),
+        (f"bytes={half}-", 206),
+        (f"bytes={half + quarter}-", 206),
+    ]
+
+
+def test_what_came_before_a_lasting_cut_is_kept_for_the_next_time(site: Site, folder: Path) -> None:
+    address = serve(site)
+    site.cuts = 4
+    with pytest.raises(WeightsError, match="cut again and again"):
+        fetch(address, folder)
+    kept = (folder / "net.pth.part").stat().st_size
+    assert kept == len(CONTENT) * 15 // 16
+    assert not (folder / "net.pth").exists()
+    site.asked.clear()
+    assert fetch(address, folder).read_bytes() == CONTENT
+    assert site.asked == [("/v1.0/net.pth", f"bytes={kept}-", 206)]
+    assert list(folder.glob("*.part*")) == []
+
+
+def test_a_server_without_ranges_sends_everything_again(site: Site, folder: Path) -> None:
+    address = serve(site)
+    site.cuts, site.ranges = 1, False
+    assert fetch(address, folder).read_bytes() == CONTENT
+    assert [status for _, _, status in site.asked] == [200, 200]
+
+
+@pytest.mark.parametrize("etag", ['"one"', ""])
+def test_a_file_that_changed_after_the_cut_is_never_mixed(site: Site, folder: Path, etag: str) -> None:
+    address = serve(site)
+    site.cuts, site.etag = 4, etag
+    with pytest.raises(WeightsError, match="cut"):
+        fetch(address, folder)
+    other = CONTENT[::-1]
+    serve(site, other)
+    site.etag = '"two"' if etag else ""
+    if etag:
+        assert fetch(address, folder).read_bytes() == other
+    else:
+        # Nothing of the server's tells that it is another file; the checksum does.
+        with pytest.raises(WeightsError, match="not the file"):
+            fetch(address, folder, sha256=SHA256)
+        assert not (folder / "net.pth").exists()
+
+
+def test_a_part_that_is_whole_already_needs_nothing_more(site: Site, folder: Path) -> None:
+    address = serve(site)
+    folder.mkdir(parents=True)
+    (folder / "net.pth.part").write_bytes(CONTENT)
+    (folder / "net.pth.part.json").write_text(json.dumps({"address": address, "validator": site.etag}))
+    assert fetch(address, folder).read_bytes() == CONTENT
+    assert [status for _, _, status in site.asked] == [416]
+
+
+def test_a_part_longer_than_the_file_is_thrown_away(site: Site, folder: Path) -> None:
+    address = serve(site)
+    folder.mkdir(parents=True)
+    (folder / "net.pth.part").write_bytes(CONTENT + b"more")
+    (folder / "net.pth.part.json").write_text(json.dumps({"address": address, "validator": site.etag}))
+    assert fetch(address, folder).read_bytes() == CONTENT
+    assert [status for _, _, status in site.asked] == [416, 200]
+
+
+def test_a_part_of_another_address_is_not_continued(site: Site, folder: Path) -> None:
+    address = serve(site)
+    folder.mkdir(parents=True)
+    (folder / "net.pth.part").write_bytes(b"x" * 1000)
+    (folder / "net.pth.part.json").write_text(json.dumps({"address": "http://elsewhere/net.pth"}))
+    assert fetch(address, folder).read_bytes() == CONTENT
+    assert site.asked == [("/v1.0/net.pth", "", 200)]
+
+
+def test_another_file_than_known_or_recorded_is_refused(site: Site, folder: Path) -> None:
+    address = serve(site)
+    with pytest.raises(WeightsError, match="not the file that it should be"):
+        fetch(address, folder, sha256="0" * 64)
+    assert list(folder.iterdir()) == []
+    fetch(address, folder).unlink()
+    serve(site, CONTENT[1:])
+    with pytest.raises(WeightsError, match=SHA256):
+        fetch(address, folder)
+
+
+def test_a_missing_file_is_told_with_what_to_do(site: Site, folder: Path) -> None:
+    with pytest.raises(WeightsError) as told:
+        fetch(f"{site.address}/gone.pth", folder, instead="napari-iseg weights download x")
+    words = str(told.value)
+    assert "404" in words
+    assert f"{site.address}/gone.pth" in words
+    assert str(folder / "gone.pth") in words
+    assert words.endswith("napari-iseg weights download x")
+
+
+def test_without_a_connection_it_says_which_file_to_put_where(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    address = f"http://127.0.0.1:{port}/v1.0/net.pth"
+    with pytest.raises(WeightsError, match="no connection") as told:
+        fetch(address, folder, instead="napari-iseg weights download x")
+    words = str(told.value)
+    assert address in words
+    assert str(folder / "net.pth") in words
+    assert "napari-iseg weights download x" in words
+
+
+def test_a_proxy_of_the_environment_is_used(site: Site, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    site.files["/net.pth"] = CONTENT
+    monkeypatch.setenv("http_proxy", site.address)
+    monkeypatch.setenv("no_proxy", "")
+    # Nobody has this name; only a proxy can answer for it.
+    assert fetch("http://weights.invalid/net.pth", folder).read_bytes() == CONTENT
+
+
+def archive(folder: Path, contents: dict[str, bytes]) -> list[Path]:
+    """Write a 7z archive in volumes of 3000 bytes."""
+    folder.mkdir(exist_ok=True)
+    with (
+        multivolumefile.open(folder / "net.pth.7z", "wb", volume=3000, ext_digits=3) as volumes,
+        py7zr.SevenZipFile(volumes, "w") as target,
+    ):
+        for name, content in contents.items():
+            target.writestr(content, name)
+    return sorted(folder.glob("*.7z.0*"))
+
+
+def noise(count: int) -> bytes:
+    """Return bytes that cannot be compressed."""
+    return b"".join(hashlib.sha256(bytes([i % 256, i // 256])).digest() for i in range(count // 32))
+
+
+def test_an_archive_in_volumes_is_unpacked(tmp_path: Path) -> None:
+    volumes = archive(tmp_path, {"net.pth": noise(8000)})
+    assert len(volumes) == 3
+    assert volumes_of(volumes[0]) == volumes
+    assert unpack(volumes, tmp_path / "out") == tmp_path / "out" / "net.pth"
+    assert (tmp_path / "out" / "net.pth").read_bytes() == noise(8000)
+
+
+def test_an_archive_in_one_piece_is_unpacked(tmp_path: Path) -> None:
+    with py7zr.SevenZipFile(tmp_path / "one.7z", "w") as target:
+        target.writestr(CONTENT, "net.pth")
+    assert volumes_of(tmp_path / "one.7z") == [tmp_path / "one.7z"]
+    assert unpack([tmp_path / "one.7z"], tmp_path / "out").read_bytes() == CONTENT
+    assert volumes_of(tmp_path / "one.pth") == []
+
+
+def test_a_damaged_archive_or_a_missing_volume_is_told(tmp_path: Path) -> None:
+    volumes = archive(tmp_path, {"net.pth": noise(8000)})
+    volumes[2].unlink()
+    with pytest.raises(WeightsError, match="lacks a volume"):
+        unpack(volumes_of(volumes[0]), tmp_path / "out")
+    volumes[0].write_bytes(b"nothing of the kind")
+    with pytest.raises(WeightsError, match="damaged"):
+        unpack(volumes_of(volumes[0]), tmp_path / "out")
+
+
+@pytest.mark.parametrize("contents", [{"a.pth": b"a", "b.pth": b"b"}, {"net.exe": b"a"}, {"folder/net.pth": b"a"}])
+def test_an_archive_with_anything_else_is_refused(tmp_path: Path, contents: dict[str, bytes]) -> None:
+    volumes = archive(tmp_path, contents)
+    with pytest.raises(WeightsError, match=r"one \.pth file was expected"):
+        unpack(volumes, tmp_path / "out")
+    assert list((tmp_path / "out").iterdir()) == []
