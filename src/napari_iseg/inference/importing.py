@@ -16,7 +16,7 @@ from napari_iseg.interactions import Click
 from napari_iseg.models.checkpoints import load_state
 from napari_iseg.models.recognition import recognise
 from napari_iseg.zoo import METHODS, find_method, make_options
-from napari_iseg.zoo.downloads import unpack, volumes_of
+from napari_iseg.zoo.archives import unpack, volumes_of
 from napari_iseg.zoo.known_weights import RELEASED
 from napari_iseg.zoo.weights import WEIGHTS, released_file
 from napari_iseg.zoo.weights_folder import (

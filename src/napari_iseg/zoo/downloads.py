@@ -6,11 +6,10 @@ begins anew after every cut. requests reads proxies from the environment (``HTTP
 
 from __future__ import annotations
 
-import glob
 import json
 import logging
 import time
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from napari_iseg.errors import WeightsError
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from requests import Response
 
-__all__ = ["fetch", "file_name", "unpack", "volumes_of"]
+__all__ = ["fetch", "file_name"]
 
 # A server that cuts every transfer is given up; what was transferred stays for the next time.
 _ATTEMPTS = 4
@@ -101,64 +100,6 @@ def fetch(
     if known is None:
         record_sha256(name, sha256_of(target), source=address)
     return target
-
-
-def volumes_of(path: Path) -> list[Path]:
-    """Return the volumes of the 7z archive that ``path`` is the first of, or ``path`` alone; empty if it is none."""
-    if path.name.endswith(".7z"):
-        return [path]
-    if path.name.endswith(".7z.001"):
-        return sorted(path.parent.glob(f"{glob.escape(path.stem)}.[0-9][0-9][0-9]"))
-    return []
-
-
-def unpack(volumes: list[Path], folder: Path) -> Path:
-    """Unpack the one checkpoint in a 7z archive.
-
-    Parameters
-    ----------
-    volumes
-        The archive, or the volumes that it was cut into, in order.
-    folder
-        Where to put the checkpoint; made if it is missing.
-
-    Returns
-    -------
-    Path
-        The checkpoint.
-
-    Raises
-    ------
-    WeightsError
-        If the archive is damaged, lacks a volume, or holds anything but one file.
-    """
-    import multivolumefile
-    import py7zr
-
-    first = volumes[0]
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        if len(volumes) == 1:
-            with py7zr.SevenZipFile(first) as archive:
-                return _extracted(archive, folder)
-        with (
-            multivolumefile.open(first.with_suffix(""), "rb", ext_digits=3) as whole,
-            py7zr.SevenZipFile(cast("IO[bytes]", whole)) as archive,
-        ):
-            return _extracted(archive, folder)
-    except WeightsError:
-        raise
-    except Exception as error:  # py7zr passes on what its decoders raise
-        names = ", ".join(volume.name for volume in volumes)
-        raise WeightsError(f"{names}: the archive is damaged or lacks a volume; fetch it again.") from error
-
-
-def _extracted(archive: Any, folder: Path) -> Path:
-    names = [entry.filename for entry in archive.list() if not entry.is_directory]
-    if len(names) != 1 or "/" in names[0] or "\\" in names[0] or not names[0].endswith(".pth"):
-        raise WeightsError(f"The archive holds {', '.join(names) or 'nothing'}; one .pth file was expected.")
-    archive.extract(path=folder, targets=names)
-    return folder / str(names[0])
 
 
 class _Transfer:
