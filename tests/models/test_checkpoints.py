@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from tests.released import released_state
 from tests.seeded import TINY, seeded_network
 
 from napari_iseg.errors import WeightsError
@@ -26,25 +27,6 @@ def answer(network: SimpleClick) -> torch.Tensor:
     """Return the logits for one fixed question."""
     with torch.no_grad():
         return network(IMAGE, POINTS)
-
-
-def released_state(network: SimpleClick) -> dict[str, torch.Tensor]:
-    """Return a network's weights under upstream's names, dead weights included."""
-    state = {}
-    for name, tensor in network.state_dict().items():
-        key = name
-        if name.startswith(("head.convs.", "head.fusion_conv.")):
-            key = name.replace(".0.weight", ".conv.weight").replace(".0.bias", ".conv.bias")
-            key = key.replace("head.convs.conv.", "head.convs.0.")
-        state[key] = tensor
-    width = network.config.embed_dim
-    state["backbone.pos_embed"] = torch.cat([torch.ones(1, 1, width), state["backbone.pos_embed"]], dim=1)
-    state["backbone.cls_token"] = torch.ones(1, 1, width)
-    state["backbone.fc_norm.weight"] = torch.ones(width)
-    state["backbone.head.weight"] = torch.ones(1000, width)
-    state["head.up_conv1.0.weight"] = torch.ones(12, 6, 2, 2)
-    state["head.up_conv2.0.weight"] = torch.ones(6, 3, 2, 2)
-    return state
 
 
 def released_file(path: Path, network: SimpleClick, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -17,7 +17,7 @@ from napari_iseg.zoo.weights_folder import recorded_sha256
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.zoo.conftest import Site
+    from tests.web import Site
 
 CONTENT = bytes(range(256)) * 4096
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

@@ -73,7 +73,7 @@ def info(name: Name, as_json: AsJson = False) -> None:
         typer.echo(json.dumps(facts, indent=2))
         return
     for key, value in facts.items():
-        if value not in ("", None, [], {}):
+        if key == "released_sha256" or value not in ("", None, [], {}):
             first, *more = _in_words(key, value)
             _say(f"{key.replace('_', ' '):<17}{first}")
             for line in more:
@@ -243,13 +243,13 @@ def _origin(known: ReleasedWeights) -> dict[str, Any]:
     }
 
 
-def _released_checksums(known: ReleasedWeights) -> dict[str, str] | str:
-    """Return the checksums of the released files that are known or were recorded at a download."""
+def _released_checksums(known: ReleasedWeights) -> dict[str, str]:
+    """Return the checksums of the released files that are known or were recorded at a download, by file."""
     from napari_iseg.zoo.downloads import file_name
 
     names = [file_name(address) for address in known.addresses]
     found = {name: known.sha256.get(name) or recorded_sha256(name) for name in names}
-    return {name: digest for name, digest in found.items() if digest} or "not known; the first download records it"
+    return {name: digest for name, digest in found.items() if digest}
 
 
 def _in_words(key: str, value: Any) -> list[str]:
@@ -260,7 +260,7 @@ def _in_words(key: str, value: Any) -> list[str]:
     if isinstance(value, bool):
         return ["yes" if value else "no"]
     if isinstance(value, dict):
-        return [f"{name}: {entry}" for name, entry in value.items()]
+        return [f"{name}: {entry}" for name, entry in value.items()] or ["not known; the first download records it"]
     return [str(entry) for entry in value] if isinstance(value, list) else [str(value)]
 
 

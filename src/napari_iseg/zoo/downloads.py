@@ -27,7 +27,7 @@ __all__ = ["fetch", "file_name"]
 _ATTEMPTS = 4
 _SECONDS = (15, 60)
 # Of a chunk that a cut ends, nothing arrives.
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14
 
 
 def file_name(address: str) -> str:
@@ -121,13 +121,14 @@ class _Transfer:
         self._about = target.with_name(f"{target.name}.part.json")
         self._progress = progress
         self._instead = instead
+        self._answered = False
 
     def __call__(self, address: str, output_file: str, _pooch: object) -> None:
         """Fetch ``address`` into ``output_file``."""
         import requests
 
         for attempt in range(_ATTEMPTS):
-            before = self._there()
+            self._answered = False
             try:
                 if self._attempt(address):
                     break
@@ -137,7 +138,7 @@ class _Transfer:
                 raise self._failed(address, "this is no address") from error
             except requests.exceptions.RequestException as error:
                 # Only a transfer that was under way is worth another try.
-                if self._there() == before and attempt == 0:
+                if not self._answered and attempt == 0:
                     raise self._failed(address, "there is no connection to it") from error
                 time.sleep(attempt / 2)
         else:
@@ -158,6 +159,7 @@ class _Transfer:
                 # A file that changed meanwhile is sent whole.
                 headers["If-Range"] = about["validator"]
         with requests.get(address, headers=headers, stream=True, timeout=_SECONDS) as response:
+            self._answered = True
             if response.status_code == requests.codes.requested_range_not_satisfiable:
                 whole = response.headers.get("Content-Range", "").removeprefix("bytes */") == str(there)
                 if not whole:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import threading
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 
-import pytest
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 
 @dataclass
@@ -83,11 +81,9 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
-@pytest.fixture
-def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
-    """Serve a site on a free port of this machine; no proxy of the surroundings is used."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
-        monkeypatch.delenv(name, raising=False)
+@contextmanager
+def serving() -> Iterator[Site]:
+    """Serve a site on a free port of this machine."""
     served = Site()
     handler = type("Handler", (_Handler,), {"site": served})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -100,11 +96,3 @@ def site(monkeypatch: pytest.MonkeyPatch) -> Iterator[Site]:
         server.shutdown()
         server.server_close()
         thread.join()
-
-
-@pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a user's folder of weights that is this test's own; it does not exist yet."""
-    path = tmp_path / "user" / "weights"
-    monkeypatch.setenv("NAPARI_ISEG_WEIGHTS", str(path))
-    return path

@@ -1,0 +1,199 @@
+"""Weights of others become weights of the user: recognised, exact, tried, and whole or not there at all."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import numpy as np
+import py7zr
+import pytest
+import torch
+from tests.released import released_from_manifest, released_state, save_released
+from tests.seeded import TINY, seeded_image, seeded_network
+
+from napari_iseg import METHODS, Click, open_session
+from napari_iseg.errors import UnknownNameError, WeightsError
+from napari_iseg.inference.importing import import_weights, verify_weights
+from napari_iseg.models.simpleclick import FAMILY
+from napari_iseg.zoo.weights import find_weights, non_commercial_licence
+from napari_iseg.zoo.weights_folder import imported_weights, recorded_sha256, sha256_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+VALUES = {
+    "backbone_params": {"img_size": TINY.image_size, "patch_size": TINY.patch_size, "num_heads": TINY.heads},
+    "norm_radius": 5,
+}
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Path:
+    """Return a small SimpleClick file as upstream's trainer writes it."""
+    state = released_state(seeded_network(TINY))
+    return save_released(tmp_path / "mine.pth", state, "isegm.model.is_plainvit_model.PlainVitModel", VALUES)
+
+
+def probability(method: str, weights: str | Path) -> np.ndarray:
+    """Return the answer to two clicks on a seeded image."""
+    session = open_session(seeded_image(61, 83), method, weights=weights, device="cpu")
+    session.add(Click(27.0, 45.0))
+    session.add(Click(5.0, 5.0, positive=False))
+    return np.asarray(session.probability)
+
+
+def test_an_imported_file_answers_as_the_released_one(folder: Path, released: Path) -> None:
+    found = import_weights(released)
+    assert found.name == "mine"
+    assert found.path == folder / "mine.safetensors"
+    assert (found.family, set(found.methods)) == ("SimpleClick", {"simpleclick", "cfr-icl"})
+    assert found.source == "mine.pth"
+    assert found.source_sha256 == sha256_of(released)
+    assert recorded_sha256("mine.safetensors") == sha256_of(found.path)
+    assert sorted(item.name for item in folder.iterdir()) == ["mine.safetensors", "sha256.json"]
+    np.testing.assert_array_equal(probability("simpleclick", "mine"), probability("simpleclick", released))
+    network = seeded_network(TINY)
+    for name, tensor in FAMILY.load(found.path).state_dict().items():
+        assert torch.equal(tensor, network.state_dict()[name]), name
+    assert verify_weights("mine") == found
+
+
+@pytest.mark.parametrize(
+    ("file", "name", "method", "first"),
+    [
+        ("weights.pth", None, None, "simpleclick"),
+        ("cocolvis_icl_vit.pth", None, None, "cfr-icl"),
+        ("weights.pth", "my-cfr-icl", None, "cfr-icl"),
+        ("weights.pth", None, "cfr-icl", "cfr-icl"),
+        ("cocolvis_icl_vit_huge.pth", None, None, "cfr-icl"),
+        ("cocolvis_vit_base.pth", None, None, "simpleclick"),
+    ],
+)
+def test_the_name_or_the_user_decides_between_methods_of_one_network(
+    folder: Path, released: Path, file: str, name: str | None, method: str | None, first: str
+) -> None:
+    path = released.rename(released.with_name(file))
+    found = import_weights(path, name=name, method=method)
+    assert found.methods[0] == first
+    assert set(found.methods) == {"simpleclick", "cfr-icl"}
+    assert found.path.parent == folder
+
+
+def test_a_released_file_gets_its_known_name_and_licence(folder: Path, released: Path) -> None:
+    found = import_weights(released.rename(released.with_name("cocolvis_vit_base.pth")))
+    assert found.name == "simpleclick-vit-base-cocolvis"
+    assert found.non_commercial
+    assert "CC BY-NC" in found.licence
+    assert non_commercial_licence(found.name) == found.licence
+    assert find_weights(found.name, "simpleclick") == folder / "simpleclick-vit-base-cocolvis.safetensors"
+
+
+def test_an_archive_is_unpacked_and_leaves_nothing_behind(folder: Path, released: Path, tmp_path: Path) -> None:
+    with py7zr.SevenZipFile(tmp_path / "whole.7z", "w") as target:
+        target.write(released, "inside.pth")
+    content = (tmp_path / "whole.7z").read_bytes()
+    for number in range(1, 4):
+        part = content[(number - 1) * len(content) // 3 : number * len(content) // 3]
+        (tmp_path / f"net.pth.7z.{number:03}").write_bytes(part)
+    found = import_weights(tmp_path / "net.pth.7z.001")
+    assert found.name == "net"
+    assert found.source_sha256 == sha256_of(released)
+    assert sorted(item.name for item in folder.iterdir()) == ["net.safetensors", "sha256.json"]
+
+
+def test_of_a_file_with_stages_one_is_imported(folder: Path, tmp_path: Path) -> None:
+    networks = [seeded_network(TINY, seed) for seed in (1, 2)]
+    path = tmp_path / "stages.pth"
+    torch.save([{"state_dict": released_state(network), "config": {}} for network in networks], path)
+    for stage, name in ((-1, "last"), (0, "first")):
+        loaded = FAMILY.load(import_weights(path, name=name, stage=stage).path)
+        assert torch.equal(loaded.neck.down_16[0].weight, networks[stage].neck.down_16[0].weight)
+
+
+def test_our_own_file_is_imported_too(folder: Path) -> None:
+    found = import_weights(find_weights("cfr-icl-small", "cfr-icl"), name="copy")
+    assert found.methods[0] == "cfr-icl"
+    np.testing.assert_array_equal(
+        probability("cfr-icl", found.path), probability("cfr-icl", find_weights("cfr-icl-small", "cfr-icl"))
+    )
+
+
+def test_what_is_no_known_network_says_so_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+    state = released_state(seeded_network(TINY))
+    broken = {
+        "backbone": ({"patch_embed.proj.weight": torch.ones(3)}, "holds no network of a known method"),
+        "missing": ({k: v for k, v in state.items() if k != "neck.down_4.3.bias"}, r"neck\.down_4\.3\.bias"),
+        "more": ({**state, "extra.weight": torch.ones(2)}, r"extra\.weight"),
+        "shapeless": ({**state, "backbone.pos_embed": torch.ones(2)}, "make no configuration"),
+        "nan": ({**state, "head.conv_seg.bias": torch.tensor([torch.nan])}, "not finite"),
+    }
+    for name, (tensors, words) in broken.items():
+        path = tmp_path / f"{name}.pth"
+        torch.save({"state_dict": tensors}, path)
+        with pytest.raises(WeightsError, match=words):
+            import_weights(path)
+    assert imported_weights() == {}
+    assert list(folder.iterdir()) == []
+
+
+def test_names_that_are_taken_or_unusable_are_refused(folder: Path, released: Path) -> None:
+    import_weights(released, name="one")
+    for name, words in (("one", "already"), ("cfr-icl-small", "already"), ("../evil", "cannot name"), ("", "mine")):
+        if name == "":
+            assert import_weights(released, name=None).name == "mine"
+            continue
+        with pytest.raises(WeightsError, match=words):
+            import_weights(released, name=name)
+    with pytest.raises(UnknownNameError, match="simpleclick"):
+        import_weights(released, method="simple-click")
+    with pytest.raises(WeightsError, match="no file"):
+        import_weights(released.with_name("gone.pth"))
+    assert sorted(imported_weights()) == ["mine", "one"]
+
+
+def test_a_changed_or_damaged_file_does_not_pass(folder: Path, released: Path) -> None:
+    path = import_weights(released).path
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match="has changed since"):
+        verify_weights("mine")
+    path.write_bytes(content[:20])
+    assert imported_weights()["mine"].family == ""
+    with pytest.raises(WeightsError, match="is damaged"):
+        find_weights("mine", "simpleclick")
+    (folder / "sha256.json").unlink()
+    with pytest.raises(WeightsError, match="is damaged"):
+        verify_weights("mine")
+    with pytest.raises(UnknownNameError, match="mine"):
+        verify_weights("mind")
+
+
+def test_nothing_bundled_is_taken_for_the_user_s(folder: Path) -> None:
+    with pytest.raises(UnknownNameError):
+        verify_weights("cfr-icl-small")
+    assert json.dumps(list(imported_weights())) == "[]"
+
+
+MANIFESTS = {
+    "simpleclick_tiny": "simpleclick",
+    "cfr_icl_tiny": "cfr-icl",
+    "adaptiveclick_tiny": "adaptiveclick",
+    "ritm_hrnet18s": "ritm",
+    "focalclick_hrnet18s": "focalclick",
+    "focalclick_segformer_b0": "focalclick",
+}
+
+
+@pytest.mark.parametrize("manifest", MANIFESTS)
+def test_every_released_family_is_recognised_among_all(
+    folder: Path, shared: Path, tmp_path: Path, manifest: str
+) -> None:
+    method = MANIFESTS[manifest]
+    if method not in METHODS:
+        pytest.skip(f"the table has no method {method} yet")
+    path = released_from_manifest(shared, manifest, tmp_path / f"{manifest}.pth")
+    found = import_weights(path)
+    assert found.methods[0] == method
+    np.testing.assert_array_equal(probability(method, found.name), probability(method, path))
