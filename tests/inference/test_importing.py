@@ -16,7 +16,7 @@ from napari_iseg import METHODS, Click, open_session
 from napari_iseg.errors import UnknownNameError, WeightsError
 from napari_iseg.inference.importing import import_weights, verify_weights
 from napari_iseg.models.simpleclick import FAMILY
-from napari_iseg.zoo.weights import find_weights, non_commercial_licence
+from napari_iseg.zoo.weights import find_weights, names_for, non_commercial_licence
 from napari_iseg.zoo.weights_folder import imported_weights, recorded_sha256, sha256_of
 
 if TYPE_CHECKING:
@@ -87,6 +87,16 @@ def test_a_released_file_gets_its_known_name_and_licence(folder: Path, released:
     assert "CC BY-NC" in found.licence
     assert non_commercial_licence(found.name) == found.licence
     assert find_weights(found.name, "simpleclick") == folder / "simpleclick-vit-base-cocolvis.safetensors"
+
+
+def test_imported_weights_are_offered_for_their_methods(folder: Path, released: Path) -> None:
+    before = names_for("simpleclick")
+    import_weights(released, name="a-cfr-icl")
+    import_weights(released, name="b")
+    assert names_for("simpleclick") == [*before, "b", "a-cfr-icl"]
+    assert names_for("cfr-icl")[-2:] == ["a-cfr-icl", "b"]
+    assert names_for("random-walker") == []
+    assert folder.is_dir()
 
 
 def test_an_archive_is_unpacked_and_leaves_nothing_behind(folder: Path, released: Path, tmp_path: Path) -> None:

@@ -68,7 +68,11 @@ WEIGHTS: MappingProxyType[str, WeightsSpec] = MappingProxyType({spec.name: spec 
 
 def names_for(method: str) -> list[str]:
     """Return the names of the weights that are on this machine and fit a method, the method's own first."""
-    return [spec.name for spec in WEIGHTS.values() if method in spec.methods]
+    bundled = [spec.name for spec in WEIGHTS.values() if method in spec.methods]
+    imported = [found for found in imported_weights().values() if method in found.methods]
+    # Those that were trained for another method with the same network come last.
+    imported.sort(key=lambda found: found.methods[0] != method)
+    return bundled + [found.name for found in imported]
 
 
 def find_weights(name_or_file: str | Path, method: str) -> Path:
