@@ -16,6 +16,7 @@ from napari_iseg import METHODS, Click, open_session
 from napari_iseg.errors import UnknownNameError, WeightsError
 from napari_iseg.inference.importing import import_weights, verify_weights
 from napari_iseg.models.simpleclick import FAMILY
+from napari_iseg.models.unpickling import read_pickled
 from napari_iseg.zoo.weights import find_weights, names_for, non_commercial_licence
 from napari_iseg.zoo.weights_folder import imported_weights, recorded_sha256, sha256_of
 
@@ -207,3 +208,22 @@ def test_every_released_family_is_recognised_among_all(
     found = import_weights(path)
     assert found.methods[0] == method
     np.testing.assert_array_equal(probability(method, found.name), probability(method, path))
+
+
+def test_a_file_for_another_method_says_for_which(released: Path) -> None:
+    other = next(s.name for s in METHODS.values() if s.family and not s.family.endswith("simpleclick:FAMILY"))
+    with pytest.raises(WeightsError, match=r"another network .* use --method simpleclick\.$"):
+        open_session(seeded_image(40, 50), other, weights=released)
+
+
+def test_a_network_without_mask_guidance_is_recognised_too(shared: Path, tmp_path: Path) -> None:
+    if "ritm" not in METHODS:
+        pytest.skip("the table has no method ritm yet")
+    content = read_pickled(released_from_manifest(shared, "ritm_hrnet18s", tmp_path / "guided.pth"))
+    state = content["state_dict"]
+    state["maps_transform.0.weight"] = state["maps_transform.0.weight"][:, 1:].clone()
+    path = save_released(tmp_path / "coco_lvis_h18_baseline.pth", state, "HRNetModel", {"with_prev_mask": False})
+    found = import_weights(path)
+    assert found.name == "ritm-hrnet18-cocolvis-baseline"
+    assert found.methods == ("ritm",)
+    assert np.isfinite(probability("ritm", found.name)).all()

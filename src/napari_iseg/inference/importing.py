@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from napari_iseg.models.families import Family
     from napari_iseg.zoo.methods import MethodSpec
 
-__all__ = ["import_weights", "verify_weights"]
+__all__ = ["import_weights", "methods_in", "verify_weights"]
 
 
 def import_weights(
@@ -88,6 +88,18 @@ def import_weights(
         raise WeightsError(f"{folder} cannot be written ({error}); make room or set NAPARI_ISEG_WEIGHTS.") from error
 
 
+def methods_in(file: Path) -> tuple[str, ...]:
+    """Return the methods that can use a weights file, the one that it was trained for first, as far as its name says.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be read or holds no network of a known method.
+    """
+    family, _, _ = _read(file, -1)
+    return _methods(family, None, file.stem, file)
+
+
 def verify_weights(name: str) -> ImportedWeights:
     """Check imported weights: the file is the one that was imported, and its network answers.
 
@@ -133,6 +145,8 @@ def _convert(file: Path, name: str, method: str | None, stage: int, room: Path) 
     }
     written = room / f"{name}.safetensors"
     family.save(written, network, metadata, exact=True)
+    # A huge network fits into the memory twice, not three times.
+    del network
     # What counts is the file: it must give the very answer that the original gave.
     if not np.array_equal(answer, _try(family.load(written), spec, source)):
         raise WeightsError(f"{source.name} gives another answer after conversion; please report this file.")
