@@ -32,7 +32,7 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def user_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a user's folder of weights that is this test's own and does not exist yet; the real one is never seen."""
     path = tmp_path / "user" / "weights"
     monkeypatch.setenv("NAPARI_ISEG_WEIGHTS", str(path))

@@ -75,7 +75,7 @@ def test_a_mistyped_name_is_one_sentence(run: Run, command: tuple[str, ...]) -> 
 
 
 def test_weights_are_downloaded_used_verified_and_removed(
-    run: Run, site: Site, released: Path, flat: Path, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, site: Site, released: Path, flat: Path, tmp_path: Path, user_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "simpleclick-vit-base-cocolvis"
     publish(site, monkeypatch, name, {"cocolvis_vit_base.pth": released.read_bytes()})
@@ -90,7 +90,7 @@ def test_weights_are_downloaded_used_verified_and_removed(
     assert sha256_of(released) in done.err
     assert sha256_of(released) in done.out
     assert f"--method simpleclick --weights {name}" in done.out
-    assert list((folder / "downloads").iterdir()) == []
+    assert list((user_folder / "downloads").iterdir()) == []
     facts = json.loads(run("weights", "info", name, "--json").out)
     assert (facts["where"], facts["non_commercial"], facts["network"]) == ("here", True, "SimpleClick")
     assert facts["released_sha256"] == {"cocolvis_vit_base.pth": sha256_of(released)}
@@ -110,7 +110,7 @@ def test_weights_are_downloaded_used_verified_and_removed(
 
 
 def test_volumes_of_an_archive_are_fetched_in_spite_of_a_cut_and_become_one_network(
-    run: Run, site: Site, released: Path, tmp_path: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, site: Site, released: Path, tmp_path: Path, user_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with py7zr.SevenZipFile(tmp_path / "whole.7z", "w") as target:
         target.write(released, "cocolvis_icl_vit_huge.pth")
@@ -126,18 +126,18 @@ def test_volumes_of_an_archive_are_fetched_in_spite_of_a_cut_and_become_one_netw
     assert found.methods[0] == "cfr-icl"
     assert found.licence == "CC BY-NC 4.0"
     assert found.source_sha256 == sha256_of(released)
-    assert sorted(item.name for item in (folder / "downloads").iterdir()) == sorted(files)
+    assert sorted(item.name for item in (user_folder / "downloads").iterdir()) == sorted(files)
 
 
 def test_offline_the_files_put_by_hand_do(
-    run: Run, site: Site, released: Path, folder: Path, monkeypatch: pytest.MonkeyPatch
+    run: Run, site: Site, released: Path, user_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = "simpleclick-vit-base-sbd"
     publish(site, monkeypatch, name, {"sbd_vit_base.pth": b""})
     site.files.clear()
     done = run("weights", "download", name, "--accept-licence")
     assert done.code == 2
-    place = folder / "downloads" / "sbd_vit_base.pth"
+    place = user_folder / "downloads" / "sbd_vit_base.pth"
     assert str(place) in done.err
     assert f"napari-iseg weights download {name}" in done.err
     place.parent.mkdir(parents=True, exist_ok=True)

@@ -44,15 +44,15 @@ def probability(method: str, weights: str | Path) -> np.ndarray:
     return np.asarray(session.probability)
 
 
-def test_an_imported_file_answers_as_the_released_one(folder: Path, released: Path) -> None:
+def test_an_imported_file_answers_as_the_released_one(user_folder: Path, released: Path) -> None:
     found = import_weights(released)
     assert found.name == "mine"
-    assert found.path == folder / "mine.safetensors"
+    assert found.path == user_folder / "mine.safetensors"
     assert (found.family, set(found.methods)) == ("SimpleClick", {"simpleclick", "cfr-icl"})
     assert found.source == "mine.pth"
     assert found.source_sha256 == sha256_of(released)
     assert recorded_sha256("mine.safetensors") == sha256_of(found.path)
-    assert sorted(item.name for item in folder.iterdir()) == ["mine.safetensors", "sha256.json"]
+    assert sorted(item.name for item in user_folder.iterdir()) == ["mine.safetensors", "sha256.json"]
     np.testing.assert_array_equal(probability("simpleclick", "mine"), probability("simpleclick", released))
     network = seeded_network(TINY)
     for name, tensor in FAMILY.load(found.path).state_dict().items():
@@ -72,35 +72,35 @@ def test_an_imported_file_answers_as_the_released_one(folder: Path, released: Pa
     ],
 )
 def test_the_name_or_the_user_decides_between_methods_of_one_network(
-    folder: Path, released: Path, file: str, name: str | None, method: str | None, first: str
+    user_folder: Path, released: Path, file: str, name: str | None, method: str | None, first: str
 ) -> None:
     path = released.rename(released.with_name(file))
     found = import_weights(path, name=name, method=method)
     assert found.methods[0] == first
     assert set(found.methods) == {"simpleclick", "cfr-icl"}
-    assert found.path.parent == folder
+    assert found.path.parent == user_folder
 
 
-def test_a_released_file_gets_its_known_name_and_licence(folder: Path, released: Path) -> None:
+def test_a_released_file_gets_its_known_name_and_licence(user_folder: Path, released: Path) -> None:
     found = import_weights(released.rename(released.with_name("cocolvis_vit_base.pth")))
     assert found.name == "simpleclick-vit-base-cocolvis"
     assert found.non_commercial
     assert "CC BY-NC" in found.licence
     assert non_commercial_licence(found.name) == found.licence
-    assert find_weights(found.name, "simpleclick") == folder / "simpleclick-vit-base-cocolvis.safetensors"
+    assert find_weights(found.name, "simpleclick") == user_folder / "simpleclick-vit-base-cocolvis.safetensors"
 
 
-def test_imported_weights_are_offered_for_their_methods(folder: Path, released: Path) -> None:
+def test_imported_weights_are_offered_for_their_methods(user_folder: Path, released: Path) -> None:
     before = names_for("simpleclick")
     import_weights(released, name="a-cfr-icl")
     import_weights(released, name="b")
     assert names_for("simpleclick") == [*before, "b", "a-cfr-icl"]
     assert names_for("cfr-icl")[-2:] == ["a-cfr-icl", "b"]
     assert names_for("random-walker") == []
-    assert folder.is_dir()
+    assert user_folder.is_dir()
 
 
-def test_an_archive_is_unpacked_and_leaves_nothing_behind(folder: Path, released: Path, tmp_path: Path) -> None:
+def test_an_archive_is_unpacked_and_leaves_nothing_behind(user_folder: Path, released: Path, tmp_path: Path) -> None:
     with py7zr.SevenZipFile(tmp_path / "whole.7z", "w") as target:
         target.write(released, "inside.pth")
     content = (tmp_path / "whole.7z").read_bytes()
@@ -110,10 +110,10 @@ def test_an_archive_is_unpacked_and_leaves_nothing_behind(folder: Path, released
     found = import_weights(tmp_path / "net.pth.7z.001")
     assert found.name == "net"
     assert found.source_sha256 == sha256_of(released)
-    assert sorted(item.name for item in folder.iterdir()) == ["net.safetensors", "sha256.json"]
+    assert sorted(item.name for item in user_folder.iterdir()) == ["net.safetensors", "sha256.json"]
 
 
-def test_of_a_file_with_stages_one_is_imported(folder: Path, tmp_path: Path) -> None:
+def test_of_a_file_with_stages_one_is_imported(user_folder: Path, tmp_path: Path) -> None:
     networks = [seeded_network(TINY, seed) for seed in (1, 2)]
     path = tmp_path / "stages.pth"
     torch.save([{"state_dict": released_state(network), "config": {}} for network in networks], path)
@@ -122,7 +122,7 @@ def test_of_a_file_with_stages_one_is_imported(folder: Path, tmp_path: Path) -> 
         assert torch.equal(loaded.neck.down_16[0].weight, networks[stage].neck.down_16[0].weight)
 
 
-def test_our_own_file_is_imported_too(folder: Path) -> None:
+def test_our_own_file_is_imported_too(user_folder: Path) -> None:
     found = import_weights(find_weights("cfr-icl-small", "cfr-icl"), name="copy")
     assert found.methods[0] == "cfr-icl"
     np.testing.assert_array_equal(
@@ -130,7 +130,7 @@ def test_our_own_file_is_imported_too(folder: Path) -> None:
     )
 
 
-def test_what_is_no_known_network_says_so_and_leaves_nothing(folder: Path, tmp_path: Path) -> None:
+def test_what_is_no_known_network_says_so_and_leaves_nothing(user_folder: Path, tmp_path: Path) -> None:
     state = released_state(seeded_network(TINY))
     broken = {
         "backbone": ({"patch_embed.proj.weight": torch.ones(3)}, "holds no network of a known method"),
@@ -145,10 +145,10 @@ def test_what_is_no_known_network_says_so_and_leaves_nothing(folder: Path, tmp_p
         with pytest.raises(WeightsError, match=words):
             import_weights(path)
     assert imported_weights() == {}
-    assert list(folder.iterdir()) == []
+    assert list(user_folder.iterdir()) == []
 
 
-def test_names_that_are_taken_or_unusable_are_refused(folder: Path, released: Path) -> None:
+def test_names_that_are_taken_or_unusable_are_refused(user_folder: Path, released: Path) -> None:
     import_weights(released, name="one")
     for name, words in (("one", "already"), ("cfr-icl-small", "already"), ("../evil", "cannot name"), ("", "mine")):
         if name == "":
@@ -163,7 +163,7 @@ def test_names_that_are_taken_or_unusable_are_refused(folder: Path, released: Pa
     assert sorted(imported_weights()) == ["mine", "one"]
 
 
-def test_a_changed_or_damaged_file_does_not_pass(folder: Path, released: Path) -> None:
+def test_a_changed_or_damaged_file_does_not_pass(user_folder: Path, released: Path) -> None:
     path = import_weights(released).path
     content = bytearray(path.read_bytes())
     content[-1] ^= 1
@@ -174,14 +174,14 @@ def test_a_changed_or_damaged_file_does_not_pass(folder: Path, released: Path) -
     assert imported_weights()["mine"].family == ""
     with pytest.raises(WeightsError, match="is damaged"):
         find_weights("mine", "simpleclick")
-    (folder / "sha256.json").unlink()
+    (user_folder / "sha256.json").unlink()
     with pytest.raises(WeightsError, match="is damaged"):
         verify_weights("mine")
     with pytest.raises(UnknownNameError, match="mine"):
         verify_weights("mind")
 
 
-def test_nothing_bundled_is_taken_for_the_user_s(folder: Path) -> None:
+def test_nothing_bundled_is_taken_for_the_user_s(user_folder: Path) -> None:
     with pytest.raises(UnknownNameError):
         verify_weights("cfr-icl-small")
     assert json.dumps(list(imported_weights())) == "[]"
@@ -199,7 +199,7 @@ MANIFESTS = {
 
 @pytest.mark.parametrize("manifest", MANIFESTS)
 def test_every_released_family_is_recognised_among_all(
-    folder: Path, shared: Path, tmp_path: Path, manifest: str
+    user_folder: Path, shared: Path, tmp_path: Path, manifest: str
 ) -> None:
     method = MANIFESTS[manifest]
     if method not in METHODS:

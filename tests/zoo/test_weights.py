@@ -103,54 +103,54 @@ def test_terms_of_files_are_known_by_their_authors_names(tmp_path: Path) -> None
         assert non_commercial_licence(free) is None
 
 
-def test_the_folder_is_the_named_one_or_the_system_s(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert weights_folder() == folder
+def test_the_folder_is_the_named_one_or_the_system_s(user_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert weights_folder() == user_folder
     monkeypatch.setenv("NAPARI_ISEG_WEIGHTS", "~/somewhere")
     assert weights_folder().is_absolute()
     monkeypatch.delenv("NAPARI_ISEG_WEIGHTS")
     assert weights_folder().parts[-2:] == ("napari-iseg", "weights")
 
 
-def test_an_empty_or_missing_folder_holds_nothing(folder: Path) -> None:
+def test_an_empty_or_missing_folder_holds_nothing(user_folder: Path) -> None:
     assert imported_weights() == {}
     assert recorded_sha256("x") is None
-    assert not folder.exists()
+    assert not user_folder.exists()
     with pytest.raises(UnknownNameError):
         remove_weights("x")
 
 
-def test_removing_touches_nothing_else(folder: Path, tmp_path: Path) -> None:
-    folder.mkdir(parents=True)
+def test_removing_touches_nothing_else(user_folder: Path, tmp_path: Path) -> None:
+    user_folder.mkdir(parents=True)
     outside = tmp_path / "outside.safetensors"
-    for path in (outside, folder / "one.safetensors", folder / "two.safetensors"):
+    for path in (outside, user_folder / "one.safetensors", user_folder / "two.safetensors"):
         path.write_bytes(b"not even a head")
     record_sha256("one.safetensors", "1" * 64, source="here")
     record_sha256("net.pth", "2" * 64, source="there")
     with pytest.raises(UnknownNameError):
         remove_weights("../../outside")
-    assert remove_weights("one") == folder / "one.safetensors"
-    assert sorted(item.name for item in folder.iterdir()) == ["sha256.json", "two.safetensors"]
+    assert remove_weights("one") == user_folder / "one.safetensors"
+    assert sorted(item.name for item in user_folder.iterdir()) == ["sha256.json", "two.safetensors"]
     assert outside.exists()
     assert recorded_sha256("one.safetensors") is None
     assert recorded_sha256("net.pth") == "2" * 64
 
 
-def test_damaged_records_count_as_none_and_are_written_anew(folder: Path) -> None:
-    folder.mkdir(parents=True)
-    (folder / "sha256.json").write_text("{")
+def test_damaged_records_count_as_none_and_are_written_anew(user_folder: Path) -> None:
+    user_folder.mkdir(parents=True)
+    (user_folder / "sha256.json").write_text("{")
     assert recorded_sha256("a") is None
     record_sha256("a", "3" * 64, source="x")
-    assert json.loads((folder / "sha256.json").read_text())["a"]["sha256"] == "3" * 64
+    assert json.loads((user_folder / "sha256.json").read_text())["a"]["sha256"] == "3" * 64
 
 
-def test_a_licence_is_shown_once_until_it_changes(folder: Path) -> None:
+def test_a_licence_is_shown_once_until_it_changes(user_folder: Path) -> None:
     assert [show_once("a", "NC"), show_once("a", "NC"), show_once("b", "NC"), show_once("a", "other")] == [
         True,
         False,
         True,
         True,
     ]
-    assert folder.is_dir()
+    assert user_folder.is_dir()
 
 
 @pytest.mark.parametrize("name", ["", ".", "../x", "a/b", "a\\b", "-x", "a b", "x.", "n" * 101, "x.safetensors"])

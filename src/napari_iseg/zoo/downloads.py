@@ -140,6 +140,7 @@ class _Transfer:
                 # Only a transfer that was under way is worth another try.
                 if not self._answered and attempt == 0:
                     raise self._failed(address, "there is no connection to it") from error
+            if attempt + 1 < _ATTEMPTS:
                 time.sleep(attempt / 2)
         else:
             raise self._failed(address, f"the transfer is cut again and again, {self._there()} bytes are kept")
