@@ -17,7 +17,8 @@ import torch
 
 from napari_iseg.errors import WeightsError
 from napari_iseg.models.checkpoints import load_state
-from napari_iseg.models.unpickling import Inert, read_pickled
+from napari_iseg.models.stand_ins import Inert
+from napari_iseg.models.unpickling import read_pickled
 
 if TYPE_CHECKING:
     from collections.abc import Callable

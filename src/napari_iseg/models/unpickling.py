@@ -1,7 +1,7 @@
 """Reading what ``torch.save`` wrote without running any of it.
 
 A ``.pth`` file is a pickle, and a pickle is a program. Here that program can reach nothing: every name it asks for is
-answered from a short table of stand-ins written below, and no name is ever imported. What is not in it becomes an
+answered from a short table of stand-ins, and no name is ever imported. What is not in it becomes an
 :class:`Inert` placeholder, which takes whatever is done to it and does nothing. ``torch.load`` is not used, because its
 own unpickler imports the names that it is told to trust.
 """
@@ -9,10 +9,8 @@ own unpickler imports the names that it is told to trust.
 from __future__ import annotations
 
 import io
-import math
 import pickle
 import pickletools
-import sys
 import tarfile
 import zipfile
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -20,135 +18,19 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import torch
 
 from napari_iseg.errors import WeightsError
+from napari_iseg.models.stand_ins import DTYPES, STAND_INS, Inert, Storage, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from torch import Tensor
 
-__all__ = ["Inert", "read_pickled"]
+__all__ = ["read_pickled"]
 
 # What torch.save put before the first of several pickles, until torch 1.6 made the files zip archives.
 _OLD_MAGIC = 0x1950A86A20F9469CFC6C
 # Deeper than any released file nests; a file made to exhaust the stack ends here instead.
 _DEEPEST = 100
-_DTYPES = {
-    "DoubleStorage": torch.float64,
-    "FloatStorage": torch.float32,
-    "HalfStorage": torch.float16,
-    "BFloat16Storage": torch.bfloat16,
-    "LongStorage": torch.int64,
-    "IntStorage": torch.int32,
-    "ShortStorage": torch.int16,
-    "CharStorage": torch.int8,
-    "ByteStorage": torch.uint8,
-    "BoolStorage": torch.bool,
-}
-
-
-class Inert:
-    """Stands in for an object of any class that a file names: takes everything, does nothing.
-
-    Attributes
-    ----------
-    named
-        The dotted name that the file asked for.
-    """
-
-    named = ""
-
-    def __new__(cls, *_args: object, **_kwargs: object) -> Inert:
-        """Take any arguments."""
-        return super().__new__(cls)
-
-    def __init__(self, *_args: object, **_kwargs: object) -> None:
-        self.items: dict[Any, Any] = {}
-
-    def __call__(self, *_args: object, **_kwargs: object) -> Inert:
-        """Take any arguments; a file may call what a call gave it."""
-        return self
-
-    def __setitem__(self, key: Any, value: Any) -> None:
-        # pickle makes objects without __init__ too.
-        vars(self).setdefault("items", {})[key] = value
-
-    def __setstate__(self, _state: object) -> None:
-        pass
-
-    def append(self, _item: object) -> None:
-        """Take an item."""
-
-    def extend(self, _items: object) -> None:
-        """Take items."""
-
-    def add(self, _item: object) -> None:
-        """Take an item."""
-
-    def __repr__(self) -> str:
-        return f"<{self.named}, not loaded>"
-
-
-class _Sealed:
-    """Something of ours that a pickle gets hold of: its BUILD instruction changes no attribute of it."""
-
-    def __setstate__(self, _state: object) -> None:
-        pass
-
-
-class _Mapping(_Sealed, dict[Any, Any]):
-    """Stands in for ``OrderedDict`` and ``EasyDict``; the attributes that hang on these are left out."""
-
-
-class _Storage(_Sealed):
-    """Numbers in a row, as a file names them: their type, and (once they are found) a flat tensor of them."""
-
-    def __init__(self, dtype: torch.dtype, count: int) -> None:
-        self.dtype = dtype
-        self.count = count
-        self.values = torch.empty(0, dtype=dtype)
-
-    def fill(self, data: bytes | bytearray, *, little: bool = True) -> None:
-        """Take the bytes of the numbers.
-
-        Raises
-        ------
-        ValueError
-            If there are more or fewer bytes than the file said.
-        """
-        if len(data) != self.count * self.dtype.itemsize:
-            raise ValueError(f"{len(data)} bytes where {self.count} numbers of {self.dtype} were announced")
-        if self.count:
-            raw = torch.frombuffer(bytearray(data), dtype=torch.uint8)
-            if little != (sys.byteorder == "little"):
-                raw = raw.view(-1, self.dtype.itemsize).flip(1).reshape(-1)
-            self.values = raw.view(self.dtype)
-
-
-class _View(_Sealed):
-    """Stands in for torch's rebuilding of a tensor: old files bring the numbers after the tensors that show them."""
-
-    def __init__(self, storage: Any, offset: Any, size: Any, stride: Any, *_rest: object) -> None:
-        if not isinstance(storage, _Storage):
-            raise TypeError("a tensor of something that is no storage")
-        self.storage = storage
-        self.shape = tuple(map(int, size)), tuple(map(int, stride)), int(offset)
-
-    def tensor(self) -> Tensor:
-        """Return the tensor, on its storage's memory."""
-        size, stride, offset = self.shape
-        # as_strided checks the ends; a view that repeats numbers could be made larger than any memory.
-        if math.prod(size) > self.storage.count:
-            raise ValueError("a tensor larger than its storage")
-        return self.storage.values.as_strided(size, stride, offset)
-
-
-class _Parameter(_Sealed):
-    """Stands in for torch's rebuilding of a parameter: the tensor itself."""
-
-    def __new__(cls, tensor: Any, *_rest: object) -> Any:
-        """Return the tensor."""
-        return tensor
 
 
 def read_pickled(path: Path) -> Any:
@@ -177,6 +59,8 @@ def read_pickled(path: Path) -> Any:
             return _plain(_read_zip(path), {}, 0)
         with path.open("rb") as file:
             return _plain(_read_old(file), {}, 0)
+    except MemoryError:
+        raise  # too small a machine, not a damaged file
     except Exception as error:  # what a damaged pickle raises has no common class
         if not zipfile.is_zipfile(path) and tarfile.is_tarfile(path):
             raise WeightsError(
@@ -197,7 +81,7 @@ class _Unpickler(pickle.Unpickler):
         (number type, key, how many numbers) to the storage of that key.
     """
 
-    def __init__(self, file: BinaryIO, storage: Callable[[torch.dtype, str, int], _Storage] | None = None) -> None:
+    def __init__(self, file: BinaryIO, storage: Callable[[torch.dtype, str, int], Storage] | None = None) -> None:
         _refuse_registered_extensions(file)
         # torch's old files hold Python 2 text.
         super().__init__(file, encoding="utf-8")
@@ -205,10 +89,10 @@ class _Unpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str, /) -> Any:
         """Return the stand-in for a name; nothing is imported."""
-        if module in ("torch", "torch.cuda", "torch.storage") and name in _DTYPES:
-            return _DTYPES[name]
-        if (module, name) in _STAND_INS:
-            return _STAND_INS[module, name]
+        if module in ("torch", "torch.cuda", "torch.storage") and name in DTYPES:
+            return DTYPES[name]
+        if (module, name) in STAND_INS:
+            return STAND_INS[module, name]
         return type("Inert", (Inert,), {"named": f"{module}.{name}"})
 
     def persistent_load(self, identity: Any, /) -> Any:
@@ -235,7 +119,7 @@ def _refuse_registered_extensions(file: BinaryIO) -> None:
 
 def _read_zip(path: Path) -> Any:
     """Read torch's format since 1.6: a zip archive with the pickle and one stored record for each storage."""
-    storages: dict[str, _Storage] = {}
+    storages: dict[str, Storage] = {}
     with zipfile.ZipFile(path) as archive:
         pickles = [name for name in archive.namelist() if name.endswith("/data.pkl") or name == "data.pkl"]
         if len(pickles) != 1:
@@ -244,9 +128,9 @@ def _read_zip(path: Path) -> Any:
         order = f"{folder}byteorder"
         little = order not in archive.namelist() or archive.read(order) != b"big"
 
-        def storage(dtype: torch.dtype, key: str, count: int) -> _Storage:
+        def storage(dtype: torch.dtype, key: str, count: int) -> Storage:
             if key not in storages:
-                storages[key] = _Storage(dtype, count)
+                storages[key] = Storage(dtype, count)
                 storages[key].fill(_stored(archive, f"{folder}data/{key}"), little=little)
             return storages[key]
 
@@ -267,10 +151,10 @@ def _read_old(file: BinaryIO) -> Any:
     if magic != _OLD_MAGIC or protocol != 1001:
         raise ValueError("not torch's")
     little = bool(system.get("little_endian", True))
-    storages: dict[str, _Storage] = {}
+    storages: dict[str, Storage] = {}
 
-    def storage(dtype: torch.dtype, key: str, count: int) -> _Storage:
-        return storages.setdefault(key, _Storage(dtype, count))
+    def storage(dtype: torch.dtype, key: str, count: int) -> Storage:
+        return storages.setdefault(key, Storage(dtype, count))
 
     content = _Unpickler(file, storage).load()
     for key in _Unpickler(file).load():
@@ -292,7 +176,7 @@ def _plain(value: Any, done: dict[int, Any], depth: int) -> Any:
 
 
 def _converted(value: Any, done: dict[int, Any], depth: int) -> Any:
-    if isinstance(value, _View):
+    if isinstance(value, View):
         return value.tensor()
     if isinstance(value, dict) or (isinstance(value, Inert) and vars(value).get("items")):
         entries = value if isinstance(value, dict) else vars(value)["items"]
@@ -305,19 +189,3 @@ def _converted(value: Any, done: dict[int, Any], depth: int) -> Any:
         return value()
     # A storage, a number type or a stand-in of ours that the file put where a value belongs.
     return Inert()
-
-
-_STAND_INS: dict[tuple[str, str], Any] = {
-    ("collections", "OrderedDict"): _Mapping,
-    ("easydict", "EasyDict"): _Mapping,
-    ("torch", "Size"): tuple,
-    ("torch._utils", "_rebuild_tensor"): _View,
-    ("torch._utils", "_rebuild_tensor_v2"): _View,
-    ("torch._utils", "_rebuild_parameter"): _Parameter,
-    ("torch._utils", "_rebuild_parameter_with_state"): _Parameter,
-    **{
-        (module, kind.__name__): kind
-        for module in ("builtins", "__builtin__")
-        for kind in (dict, list, tuple, set, frozenset)
-    },
-}

@@ -69,23 +69,12 @@ def fetch(
         If there is no connection, the server has no such file, cuts the connection again and again, or sends another
         file than expected; the message says which file to put where.
     """
-    import pooch
-
     name = file_name(address)
     target = folder / name
     known = sha256 or recorded_sha256(name)
-    log = pooch.get_logger()
-    level = log.level
-    log.setLevel(logging.WARNING)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        pooch.retrieve(
-            address,
-            known_hash=f"sha256:{known}" if known else None,
-            fname=name,
-            path=folder,
-            downloader=_Transfer(target, progress or _nothing, instead),
-        )
+        _retrieve(address, target, known, _Transfer(target, progress or _nothing, instead))
     except WeightsError:
         raise
     except ValueError as error:  # pooch's only word for another checksum
@@ -95,11 +84,28 @@ def fetch(
         ) from error
     except OSError as error:
         raise WeightsError(f"{target} cannot be written ({error}); make room or choose another folder.") from error
-    finally:
-        log.setLevel(level)
     if known is None:
         record_sha256(name, sha256_of(target), source=address)
     return target
+
+
+def _retrieve(address: str, target: Path, known: str | None, transfer: _Transfer) -> None:
+    """Have pooch do it, without its own talk."""
+    import pooch
+
+    log = pooch.get_logger()
+    level = log.level
+    log.setLevel(logging.WARNING)
+    try:
+        pooch.retrieve(
+            address,
+            known_hash=f"sha256:{known}" if known else None,
+            fname=target.name,
+            path=target.parent,
+            downloader=transfer,
+        )
+    finally:
+        log.setLevel(level)
 
 
 class _Transfer:
