@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 import torch
+from tests.released import released_state
 from tests.seeded import TINY, seeded_network
 
 from napari_iseg.errors import WeightsError
-from napari_iseg.models.checkpoints import save_checkpoint
+from napari_iseg.models.checkpoints import load_state, save_checkpoint
 from napari_iseg.models.simpleclick import FAMILY, SimpleClick
 
 if TYPE_CHECKING:
@@ -26,25 +27,6 @@ def answer(network: SimpleClick) -> torch.Tensor:
     """Return the logits for one fixed question."""
     with torch.no_grad():
         return network(IMAGE, POINTS)
-
-
-def released_state(network: SimpleClick) -> dict[str, torch.Tensor]:
-    """Return a network's weights under upstream's names, dead weights included."""
-    state = {}
-    for name, tensor in network.state_dict().items():
-        key = name
-        if name.startswith(("head.convs.", "head.fusion_conv.")):
-            key = name.replace(".0.weight", ".conv.weight").replace(".0.bias", ".conv.bias")
-            key = key.replace("head.convs.conv.", "head.convs.0.")
-        state[key] = tensor
-    width = network.config.embed_dim
-    state["backbone.pos_embed"] = torch.cat([torch.ones(1, 1, width), state["backbone.pos_embed"]], dim=1)
-    state["backbone.cls_token"] = torch.ones(1, 1, width)
-    state["backbone.fc_norm.weight"] = torch.ones(width)
-    state["backbone.head.weight"] = torch.ones(1000, width)
-    state["head.up_conv1.0.weight"] = torch.ones(12, 6, 2, 2)
-    state["head.up_conv2.0.weight"] = torch.ones(6, 3, 2, 2)
-    return state
 
 
 def released_file(path: Path, network: SimpleClick, monkeypatch: pytest.MonkeyPatch) -> Path:
@@ -107,13 +89,40 @@ class _Attack:
         return os.mkdir, (self.target,)
 
 
-def test_a_file_that_would_run_code_is_refused_and_runs_nothing(tmp_path: Path) -> None:
+def test_a_file_that_would_run_code_runs_nothing(tmp_path: Path) -> None:
     target = tmp_path / "owned"
     path = tmp_path / "evil.pth"
     torch.save({"state_dict": released_state(seeded_network(TINY)), "config": _Attack(str(target))}, path)
-    with pytest.raises(WeightsError, match="execute code"):
+    assert FAMILY.load(path).config.depth == TINY.depth
+    torch.save({"state_dict": _Attack(str(target))}, path)
+    with pytest.raises(WeightsError, match="damaged"):
         FAMILY.load(path)
     assert not target.exists()
+
+
+def test_of_several_stages_the_last_is_taken_unless_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "stages.pth"
+    stages = [{"state_dict": {"a.weight": torch.full((2,), float(i))}, "config": {"class": "x.Y"}} for i in range(3)]
+    torch.save(stages, path)
+    assert load_state(path)[0]["a.weight"].tolist() == [2, 2]
+    assert "3 networks" in caplog.text
+    state, metadata = load_state(path, stage=1)
+    assert state["a.weight"].tolist() == [1, 1]
+    assert metadata["upstream_class"] == "x.Y"
+    with pytest.raises(WeightsError, match="there is no number 3"):
+        load_state(path, stage=3)
+
+
+def test_exact_files_keep_every_number(tmp_path: Path) -> None:
+    network = torch.nn.BatchNorm2d(3)
+    network.weight.data = torch.tensor([1 / 3, 1e-9, 70000.0])
+    network.num_batches_tracked.fill_(123_457)
+    for exact in (True, False):
+        path = tmp_path / "norm.safetensors"
+        save_checkpoint(path, network, config_json="{}", metadata={}, exact=exact)
+        state, _ = load_state(path)
+        assert state["num_batches_tracked"].item() == 123_457
+        assert torch.equal(state["weight"].float(), network.weight) == exact
 
 
 def test_damaged_and_foreign_files_say_so(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from napari_iseg.cli.evaluate import evaluate
 from napari_iseg.cli.methods import methods
 from napari_iseg.cli.segment import segment
 from napari_iseg.cli.train import train
+from napari_iseg.cli.weights import weights
 from napari_iseg.errors import IsegError
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ app.command()(methods)
 app.command()(segment)
 app.command()(evaluate)
 app.command()(train)
+app.add_typer(weights, name="weights")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from napari_iseg.cli.given import parse_options
+from napari_iseg.cli.licences import show_licence
 from napari_iseg.errors import ExportError, UnknownNameError
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def evaluate(
     if json is not None and not json.absolute().parent.is_dir():
         # Said now, not after an hour of evaluation.
         raise ExportError(f"There is no folder {json.absolute().parent} for the report; make it or choose another.")
+    show_licence(weights)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
         task = bar.add_task(f"{method} on {data.name}", total=None)

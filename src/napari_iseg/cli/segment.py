@@ -16,6 +16,7 @@ from napari_iseg.cli.given import (
     prompts_in,
     scribbles_in,
 )
+from napari_iseg.cli.licences import show_licence
 from napari_iseg.cli.outputs import Outputs
 from napari_iseg.errors import PromptError
 
@@ -78,6 +79,7 @@ def segment(
 
     from napari_iseg.inference.opening import open_session
 
+    show_licence(weights)
     session = open_session(address.take(loaded.data), method, weights=weights, device=device, options=options)
     for prompt in given:
         session.add(prompt)

@@ -68,7 +68,11 @@ def make_predictor(
             "(--weights FILE, or weights= in Python). 'napari-iseg weights list' says which there are."
         )
     family: Family = resolve(spec.family)
-    network = family.load(find_weights(weights, spec.name))
+    path = find_weights(weights, spec.name)
+    try:
+        network = family.load(path)
+    except WeightsError as error:
+        raise WeightsError(f"{error}{_right_method(path, spec.name)}") from error
     return build(network.to(choose_device(device)), options=chosen)
 
 
@@ -133,6 +137,18 @@ def choose_device(name: str = "auto") -> str:
         have = ", ".join(device for device, is_there in there.items() if is_there)
         raise OptionError(f"The device {name!r} is not available; this machine has {have}. Use --device auto.")
     return name
+
+
+def _right_method(path: Path, method: str) -> str:
+    """Return a sentence that names the method whose weights a file holds; empty if it is this one or none is known."""
+    # Imported here: it opens sessions itself.
+    from napari_iseg.inference.importing import methods_in
+
+    try:
+        methods = methods_in(path)
+    except WeightsError:
+        return ""
+    return "" if method in methods else f" They are weights of {methods[0]}: use --method {methods[0]}."
 
 
 def resolve(reference: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from contextlib import nullcontext
+import logging
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -11,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 
 from napari_iseg.errors import WeightsError
+from napari_iseg.models.unpickling import read_pickled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -20,48 +21,67 @@ if TYPE_CHECKING:
 
 __all__ = ["load_state", "require_all_keys", "save_checkpoint"]
 
-# Classes of the research codes whose instances lie in released files beside the weights; they become empty shells.
-_SHELLED = ("isegm.", "mmcv.", "mmseg.", "mmengine.", "builtins.set", "torch.nn.modules.", "numpy.", "easydict.")
+_log = logging.getLogger(__name__)
 
 
-def save_checkpoint(path: Path, network: nn.Module, *, config_json: str, metadata: Mapping[str, str]) -> None:
-    """Write a network as safetensors in float16, with its configuration and ``metadata`` (text to text) inside.
+def save_checkpoint(
+    path: Path, network: nn.Module, *, config_json: str, metadata: Mapping[str, str], exact: bool = False
+) -> None:
+    """Write a network as safetensors, with its configuration and ``metadata`` (text to text) inside.
 
     The file appears only when it is whole.
+
+    Parameters
+    ----------
+    path
+        The file to write.
+    network
+        Whose weights are written.
+    config_json
+        Its configuration.
+    metadata
+        What else to keep in the file's head.
+    exact
+        Keep every number as it is, as weights of others must be. Otherwise fractions are written in float16.
     """
-    tensors = {
-        name: tensor.detach().to("cpu", torch.float16).contiguous() for name, tensor in network.state_dict().items()
-    }
+    tensors = {}
+    for name, tensor in network.state_dict().items():
+        number = tensor.dtype if exact or not tensor.is_floating_point() else torch.float16
+        # safetensors wants every tensor on its own memory.
+        tensors[name] = tensor.detach().to("cpu", number).clone(memory_format=torch.contiguous_format)
     partial = path.with_name(path.name + ".part")
     save_file(tensors, partial, metadata={**metadata, "config_json": config_json, "made_by": "napari-iseg"})
     partial.replace(path)
 
 
-def load_state(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_state(path: Path, *, stage: int = -1) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read a state dict and what is known about it.
 
     Parameters
     ----------
     path
         ``.safetensors`` of ours, or a released ``.pth``.
+    stage
+        Which network of a released file that holds a list of them (RITM: one for the first click, one for the second,
+        the last for every later one). The last serves every click.
 
     Returns
     -------
     tuple
         Names to tensors, and the metadata: our own (text), or for a released file ``{"upstream": constructor
-        parameters}``.
+        parameters, "upstream_class": the dotted name of its class or ""}``.
 
     Raises
     ------
     WeightsError
-        If the file is missing, damaged, no checkpoint, or would have to execute code to load.
+        If the file is missing, damaged, no checkpoint, or has no such stage.
     """
     if not path.is_file():
         raise WeightsError(f"There is no weights file {path}; give the name of known weights or an existing file.")
     if path.suffix == ".safetensors":
         return _read_safetensors(path)
     if path.suffix in (".pth", ".pt", ".ckpt"):
-        return _read_released(path)
+        return _read_released(path, stage)
     raise WeightsError(f"{path.name} is no weights file; expected a name ending in .safetensors or .pth.")
 
 
@@ -98,57 +118,33 @@ def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return state, metadata
 
 
-def _read_released(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def _read_released(path: Path, stage: int) -> tuple[dict[str, Tensor], dict[str, Any]]:
     damaged = f"{path.name} is damaged or no checkpoint of a known method; fetch it again or choose another file."
-    try:
-        with _shells_for(path):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except WeightsError:
-        raise
-    except Exception as error:  # torch raises half a dozen kinds for a damaged file
-        raise WeightsError(damaged) from error
-    if isinstance(content, list) and content:
-        content = content[0]
+    content = read_pickled(path)
+    if isinstance(content, list):
+        content = _stage(content, stage, path)
     if not isinstance(content, dict):
         raise WeightsError(damaged)
-    state = content.get("state_dict", content)
-    if not isinstance(state, dict) or not all(isinstance(value, torch.Tensor) for value in state.values()) or not state:
+    # Segmentation codes say state_dict, MAE's pretraining says model, some save nothing but the tensors.
+    state = next((content[name] for name in ("state_dict", "model") if isinstance(content.get(name), dict)), content)
+    if not state or not all(isinstance(value, torch.Tensor) for value in state.values()):
         raise WeightsError(damaged)
-    return state, {"upstream": _constructor_parameters(content.get("config"))}
+    config = content.get("config")
+    named = config.get("class") if isinstance(config, dict) else None
+    return state, {
+        "upstream": _constructor_parameters(config),
+        "upstream_class": named if isinstance(named, str) else "",
+    }
 
 
-def _shells_for(path: Path) -> Any:
-    """Return a context in which the research codes' own classes load as empty shells.
-
-    ``weights_only=True`` refuses unknown classes. Released files hold an instance of the upstream loss; its class is
-    not needed, so that a class without behaviour stands in for it. Any other unknown name is refused.
-    """
-    if not _is_zip(path):
-        return nullcontext()
-    names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
-    foreign = [name for name in names if not name.startswith(_SHELLED)]
-    if foreign:
-        raise WeightsError(
-            f"{path.name} would have to execute code to load ({', '.join(sorted(foreign)[:3])}) and was not opened; "
-            "use a file from the method's own authors, or safetensors."
-        )
-    shells = [(type("Shell", (_Shell,), {}), name) for name in names]
-    return torch.serialization.safe_globals(shells)
-
-
-class _Shell:
-    """Stands in for an object of a research code; takes any arguments and state and does nothing with them."""
-
-    def __init__(self, *_args: object) -> None:
-        pass
-
-    def __setstate__(self, _state: object) -> None:
-        pass
-
-
-def _is_zip(path: Path) -> bool:
-    with path.open("rb") as file:
-        return file.read(4) == b"PK\x03\x04"
+def _stage(stages: list[Any], wanted: int, path: Path) -> Any:
+    """Return one of several networks in a file."""
+    if not -len(stages) <= wanted < len(stages):
+        raise WeightsError(f"{path.name} holds {len(stages)} networks, counted from 0; there is no number {wanted}.")
+    if len(stages) > 1:
+        number = wanted % len(stages)
+        _log.warning("%s holds %d networks, one per click; number %d is used for all.", path.name, len(stages), number)
+    return stages[wanted]
 
 
 def _constructor_parameters(config: Any) -> dict[str, Any]:

@@ -112,10 +112,17 @@ class Family:
             raise self._foreign(source) from error
         return network.float().eval()
 
-    def save(self, path: Path, network: nn.Module, metadata: Mapping[str, str]) -> None:
-        """Write a network's weights as safetensors in float16, with its configuration and ``metadata`` inside."""
+    def save(self, path: Path, network: nn.Module, metadata: Mapping[str, str], *, exact: bool = False) -> None:
+        """Write a network's weights as safetensors, with its configuration and ``metadata`` inside.
+
+        In float16, or with every number as it is if ``exact``.
+        """
         save_checkpoint(
-            path, network, config_json=self.to_json(network.config), metadata={**metadata, "family": self.name}
+            path,
+            network,
+            config_json=self.to_json(network.config),
+            metadata={**metadata, "family": self.name},
+            exact=exact,
         )
 
     def _foreign(self, path: Path) -> WeightsError:

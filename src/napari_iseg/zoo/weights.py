@@ -1,4 +1,4 @@
-"""The table of weights: what is bundled, and how a name or a file that a user gives becomes a path."""
+"""The table of bundled weights, and how a name or a file that a user gives becomes a path."""
 
 from __future__ import annotations
 
@@ -9,16 +9,27 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import UnknownNameError, WeightsError
 from napari_iseg.zoo.bundled import bundled_folder
+from napari_iseg.zoo.downloads import file_name
+from napari_iseg.zoo.known_weights import RELEASED, ReleasedWeights
+from napari_iseg.zoo.weights_folder import downloads_folder, imported_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["WEIGHTS", "WeightsSpec", "find_weights", "names_for"]
+__all__ = [
+    "WEIGHTS",
+    "WeightsSpec",
+    "find_weights",
+    "how_to_get",
+    "names_for",
+    "non_commercial_licence",
+    "released_file",
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WeightsSpec:
-    """One known set of weights.
+    """One bundled set of weights.
 
     Parameters
     ----------
@@ -57,7 +68,11 @@ WEIGHTS: MappingProxyType[str, WeightsSpec] = MappingProxyType({spec.name: spec 
 
 def names_for(method: str) -> list[str]:
     """Return the names of the weights that are on this machine and fit a method, the method's own first."""
-    return [spec.name for spec in WEIGHTS.values() if method in spec.methods]
+    bundled = [spec.name for spec in WEIGHTS.values() if method in spec.methods]
+    imported = [found for found in imported_weights().values() if method in found.methods]
+    # Those that were trained for another method with the same network come last.
+    imported.sort(key=lambda found: found.methods[0] != method)
+    return bundled + [found.name for found in imported]
 
 
 def find_weights(name_or_file: str | Path, method: str) -> Path:
@@ -66,7 +81,7 @@ def find_weights(name_or_file: str | Path, method: str) -> Path:
     Parameters
     ----------
     name_or_file
-        A known name, or a path to a ``.safetensors`` or ``.pth`` file.
+        The name of bundled, imported or released weights, or a path to a ``.safetensors`` or ``.pth`` file.
     method
         The method that will use them.
 
@@ -75,18 +90,63 @@ def find_weights(name_or_file: str | Path, method: str) -> Path:
     UnknownNameError
         If it is neither a known name nor looks like a file; the message names close matches.
     WeightsError
-        If the weights are for other methods, or the file is missing.
+        If the weights are for other methods, the file is missing, or they were released but are not here; the message
+        says how to get them.
     """
     text = str(name_or_file)
+    imported = imported_weights()
     if text in WEIGHTS:
-        spec = WEIGHTS[text]
-        if method not in spec.methods:
-            raise WeightsError(f"The weights {text!r} are for {' and '.join(spec.methods)}, not for {method}.")
-        path = bundled_folder("models") / spec.file
+        _require_method(text, WEIGHTS[text].methods, method)
+        path = bundled_folder("models") / WEIGHTS[text].file
+    elif text in imported:
+        path = imported[text].path
+        if not imported[text].family:
+            raise WeightsError(f"{path} is damaged; run 'napari-iseg weights remove {text}' and import it again.")
+        _require_method(text, imported[text].methods, method)
+    elif text in RELEASED:
+        _require_method(text, RELEASED[text].methods, method)
+        raise WeightsError(f"The weights {text!r} are not here yet. {how_to_get(RELEASED[text])}")
     else:
         path = Path(text).expanduser()
         if not path.suffix and not path.exists():
-            raise UnknownNameError("weights", text, WEIGHTS)
+            names = (*WEIGHTS, *imported, *(name for name, known in RELEASED.items() if method in known.methods))
+            raise UnknownNameError("weights", text, names)
     if not path.is_file():
         raise WeightsError(f"There is no weights file {path}; give the name of known weights or an existing file.")
     return path
+
+
+def how_to_get(known: ReleasedWeights) -> str:
+    """Return the sentences that say how released weights come onto this machine."""
+    command = f"napari-iseg weights download {known.name}"
+    if known.addresses:
+        names = ", ".join(file_name(address) for address in known.addresses)
+        return f"Run: {command}. Without a connection, put {names} into {downloads_folder()} first."
+    file = known.file or "FILE.pth"
+    what = known.file or f"the file for {known.architecture}, {known.trained_on}"
+    return (
+        f"They lie on a shared drive: get {what} by way of {known.page}, then run: "
+        f"napari-iseg weights import {file} --name {known.name}"
+    )
+
+
+def non_commercial_licence(name_or_file: str | Path) -> str | None:
+    """Return the licence of weights that are not for commercial use, None for others or where nothing is known."""
+    text = str(name_or_file)
+    if text in WEIGHTS:
+        return None
+    imported = imported_weights().get(text)
+    if imported is not None:
+        return imported.licence if imported.non_commercial else None
+    known = RELEASED.get(text) or released_file(Path(text).name)
+    return known.licence if known is not None and known.non_commercial else None
+
+
+def released_file(file: str) -> ReleasedWeights | None:
+    """Return the released weights whose authors gave a file that name, None if there are none."""
+    return next((known for known in RELEASED.values() if known.file and known.file == file), None)
+
+
+def _require_method(name: str, methods: tuple[str, ...], method: str) -> None:
+    if method not in methods:
+        raise WeightsError(f"The weights {name!r} are for {' and '.join(methods)}, not for {method}.")
