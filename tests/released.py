@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from tests.seeded import TINY, seeded_network
+
 if TYPE_CHECKING:
     from pathlib import Path
     from types import ModuleType
@@ -39,6 +41,14 @@ def save_released(path: Path, state: dict[str, torch.Tensor], upstream_class: st
     params = {name: {"type": "builtin", "value": value, "specified": True} for name, value in values.items()}
     torch.save({"state_dict": state, "config": {"class": upstream_class, "params": params}}, path)
     return path
+
+
+def save_simpleclick(path: Path) -> Path:
+    """Write a small SimpleClick with seeded weights as upstream's trainer does."""
+    backbone = {"img_size": TINY.image_size, "patch_size": TINY.patch_size, "num_heads": TINY.heads}
+    values = {"backbone_params": backbone, "norm_radius": 5}
+    state = released_state(seeded_network(TINY))
+    return save_released(path, state, "isegm.model.is_plainvit_model.PlainVitModel", values)
 
 
 def released_from_manifest(shared: Path, manifest: str, path: Path, **changes: Any) -> Path:

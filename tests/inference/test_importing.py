@@ -9,7 +9,7 @@ import numpy as np
 import py7zr
 import pytest
 import torch
-from tests.released import released_from_manifest, released_state, save_released
+from tests.released import released_from_manifest, released_state, save_released, save_simpleclick
 from tests.seeded import TINY, seeded_image, seeded_network
 
 from napari_iseg import METHODS, Click, open_session
@@ -23,17 +23,11 @@ from napari_iseg.zoo.weights_folder import imported_weights, recorded_sha256, sh
 if TYPE_CHECKING:
     from pathlib import Path
 
-VALUES = {
-    "backbone_params": {"img_size": TINY.image_size, "patch_size": TINY.patch_size, "num_heads": TINY.heads},
-    "norm_radius": 5,
-}
-
 
 @pytest.fixture
 def released(tmp_path: Path) -> Path:
     """Return a small SimpleClick file as upstream's trainer writes it."""
-    state = released_state(seeded_network(TINY))
-    return save_released(tmp_path / "mine.pth", state, "isegm.model.is_plainvit_model.PlainVitModel", VALUES)
+    return save_simpleclick(tmp_path / "mine.pth")
 
 
 def probability(method: str, weights: str | Path) -> np.ndarray:

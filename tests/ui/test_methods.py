@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtWidgets import QCheckBox, QFormLayout
 from scipy import ndimage
+from tests.released import save_simpleclick
 from tests.seeded import TINY, seeded_network
 from tests.ui.conftest import DISCS, FloodPredictor, Hand
 
@@ -16,6 +17,7 @@ from napari_iseg.inference.prediction import Patch, Prediction, Proposal, Window
 from napari_iseg.models.simpleclick import FAMILY
 from napari_iseg.ui._loading import Loaded
 from napari_iseg.ui._method_choice import MethodChoice
+from napari_iseg.ui._method_form import TOOLTIP
 from napari_iseg.zoo import METHODS
 
 if TYPE_CHECKING:
@@ -180,3 +182,23 @@ def test_a_session_of_changed_options_is_the_same_session(
     assert np.array_equal(np.asarray(again.layer("Objects").data) > 0, expected)
     record = again.widget.controller.finished[0]
     assert record.choice.changes == (("flip", False), ("min_crop", 40))
+
+
+def test_terms_of_released_weights_are_said_once_before_they_are_used(
+    open_hand: Callable[..., Hand], discs: np.ndarray, tmp_path: Path, notes: list[str]
+) -> None:
+    from napari_iseg.ui._loading import load_method
+
+    hand = open_hand(discs, load=load_method)
+    # The name that the authors gave to ViT-B; a small network does as well.
+    file = save_simpleclick(tmp_path / "sbd_vit_base.pth")
+    for _ in range(2):
+        hand.widget.method.use_file(file)
+        # Said at once, not when the network is there.
+        assert sum("sbd_vit_base.pth: not for commercial use. code: MIT" in note for note in notes) == 1
+        hand.wait()
+    hand.click(*DISCS[0])
+    hand.wait()
+    assert hand.widget.controller.work.session.predictor.network.config.embed_dim == TINY.embed_dim
+    box = hand.widget.method.weights_box
+    assert box.itemData(box.currentIndex(), TOOLTIP).endswith("Not for commercial use.")

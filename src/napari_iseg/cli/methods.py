@@ -12,6 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from napari_iseg.zoo import METHODS, describe_options, find_method
+from napari_iseg.zoo.known_weights import RELEASED
 
 if TYPE_CHECKING:
     from napari_iseg.zoo import MethodSpec, OptionInfo
@@ -39,17 +40,22 @@ def methods(
 
 
 def _print_all() -> None:
+    # The titles stand below, so that the table fits 80 columns and no name is cut.
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("method", no_wrap=True)
-    table.add_column("what it is", min_width=28)
-    for head in ("prompts", "also gives", "weights"):
-        table.add_column(head)
-    for spec in METHODS.values():
-        table.add_row(spec.name, spec.title, _prompts(spec), ", ".join(_gives(spec)), _weights(spec))
+    for head in ("method", "takes", "also gives", "weights"):
+        table.add_column(head, no_wrap=True)
     console = Console()
+    for spec in METHODS.values():
+        table.add_row(spec.name, _prompts(spec), ", ".join(_gives(spec)), _weights(spec))
     console.print(table)
+    console.print()
+    for spec in METHODS.values():
+        console.print(f"{spec.name}: {spec.title}", highlight=False, markup=False, soft_wrap=True)
     console.print(
-        "\nPrompts in brackets are translated. Options of a method: napari-iseg methods NAME", highlight=False
+        "\nPrompts in brackets are put in terms of the others. Options of a method: napari-iseg methods NAME\n"
+        "Released weights of others: napari-iseg weights list",
+        highlight=False,
+        soft_wrap=True,
     )
 
 
@@ -106,7 +112,10 @@ def _prompts(spec: MethodSpec) -> str:
 def _weights(spec: MethodSpec) -> str:
     if spec.family is None:
         return "none needed"
-    return spec.weights or "your own"
+    released = [known for known in RELEASED.values() if spec.name in known.methods]
+    if spec.weights is not None or not released:
+        return spec.weights or "your own"
+    return "to download" if any(known.addresses for known in released) else "to import"
 
 
 def _text(value: Any) -> str:

@@ -12,7 +12,8 @@ from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QSizePolicy
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._telling import told
 from napari_iseg.zoo import METHODS, find_method
-from napari_iseg.zoo.weights import names_for
+from napari_iseg.zoo.weights import names_for, non_commercial_licence
+from napari_iseg.zoo.weights_folder import show_once
 
 if TYPE_CHECKING:
     from napari_iseg.ui._controller import Controller
@@ -69,7 +70,14 @@ class MethodForm(QObject):
 
     def use_file(self, path: str | Path) -> None:
         """Use a weights file for the present method."""
-        self._controller.use(MethodChoice(self._controller.answering.choice.method, str(path)))
+        self._use(MethodChoice(self._controller.answering.choice.method, str(path)))
+
+    def _use(self, choice: MethodChoice) -> None:
+        """Use a choice, and say first what its weights may not be used for, if that was not said before."""
+        terms = non_commercial_licence(choice.weights) if choice.weights else None
+        if choice.weights and terms and show_once(choice.weights, terms):
+            self._controller.said.emit(f"{Path(choice.weights).name}: not for commercial use. {terms}")
+        self._controller.use(choice)
 
     def _list_weights(self, choice: MethodChoice) -> None:
         known: list[str | None] = list(names_for(choice.method))
@@ -81,7 +89,8 @@ class MethodForm(QObject):
             for name in known:
                 self.weights_box.addItem("none yet: choose a file" if name is None else Path(name).name, name)
                 if name is not None:
-                    self.weights_box.setItemData(self.weights_box.count() - 1, name, TOOLTIP)
+                    terms = "\nNot for commercial use." if non_commercial_licence(name) else ""
+                    self.weights_box.setItemData(self.weights_box.count() - 1, f"{name}{terms}", TOOLTIP)
             self.weights_box.addItem("From a file…", _ASK)
         self.weights_box.setCurrentIndex(known.index(choice.weights_in_use))
 
@@ -97,7 +106,7 @@ class MethodForm(QObject):
         elif chosen is not None:
             choice = self._controller.answering.choice
             own = find_method(choice.method).weights
-            self._controller.use(replace(choice, weights=None if chosen == own else chosen, changes=()))
+            self._use(replace(choice, weights=None if chosen == own else chosen, changes=()))
 
     def _ask(self) -> None:
         kinds = "Weights (*.safetensors *.pth *.pt *.ckpt)"
