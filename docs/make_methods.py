@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_iseg import METHODS
 from napari_iseg.zoo import OptionInfo, describe_options
+from napari_iseg.zoo.known_weights import RELEASED
 
 if TYPE_CHECKING:
     from napari_iseg.zoo import MethodSpec
@@ -43,9 +44,21 @@ def document() -> str:
 
 def _row(spec: MethodSpec) -> str:
     gives = ["a mask", *(["proposals"] if spec.proposals else []), *(["an alpha matte"] if spec.alpha else [])]
-    weights = f"`{spec.weights}`" if spec.weights else "none needed" if spec.family is None else "a released file"
-    cells = (f"`{spec.name}`", spec.title, _words(spec.prompts), _words(spec.translated), ", ".join(gives), weights)
+    cells = (
+        f"`{spec.name}`",
+        spec.title,
+        _words(spec.prompts),
+        _words(spec.translated),
+        ", ".join(gives),
+        _weights(spec),
+    )
     return "| " + " | ".join(cells) + " |\n"
+
+
+def _weights(spec: MethodSpec) -> str:
+    if spec.weights or spec.family is None:
+        return f"`{spec.weights}`" if spec.weights else "none needed"
+    return "[a released file](weights.md)" if any(spec.name in r.methods for r in RELEASED.values()) else "none yet"
 
 
 def _section(spec: MethodSpec) -> str:
