@@ -17,7 +17,7 @@ FILE = Path(__file__).with_name("methods.md")
 _HEAD = """# Methods
 
 Every method is driven by the same window, command line and Python session. A prompt that a method does not take as it
-is, is put in terms that it does; nothing is invented on the way:
+is, is put in terms that it does; nothing is invented on the way (a method that does it otherwise says so below):
 
 - a **box** becomes a positive click in its middle, and the box (with its surroundings) the first crop;
 - a **scribble** becomes clicks of its sign at even distances along it, at most eight;
@@ -62,7 +62,7 @@ def _weights(spec: MethodSpec) -> str:
 
 
 def _section(spec: MethodSpec) -> str:
-    lines = [f"## `{spec.name}`", "", f"{spec.title}. {spec.paper}.", ""]
+    lines = [f"## `{spec.name}`", "", f"{spec.title}. {spec.paper}.", "", *([spec.note, ""] if spec.note else [])]
     lines += ["| option | default | may be | what it does |", "|---|---|---|---|"]
     lines += [_option(info) for info in describe_options(spec.options)]
     return "\n".join(lines) + "\n"

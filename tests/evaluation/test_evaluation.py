@@ -17,7 +17,7 @@ from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder, evalua
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Choice, Click, iou
-from napari_iseg.io.dataset import DatasetObject
+from napari_iseg.io.dataset import DatasetFolder, DatasetObject
 
 SHAPE = (61, 83)
 
@@ -239,3 +239,13 @@ def test_proposals_chosen_by_the_reference_are_as_good_or_better_and_said():
     text = StringIO()
     Console(file=text, width=200).print(report.table())
     assert "chosen by the reference" in text.getvalue()
+
+
+def test_objects_of_one_image_share_what_is_computed_once(data):
+    predictor = tiny_predictor("focalclick-xl", magnify=False)
+    runs = []
+    predictor.network.context_net.register_forward_hook(lambda *_: runs.append(1))
+    results = evaluate_objects(predictor, DatasetFolder(data).objects(), max_clicks=2)
+    assert {(result.name, result.object_id) for result in results} == {("a", 1), ("a", 2), ("b", 1)}
+    assert not any(result.error for result in results)
+    assert len(runs) == 2

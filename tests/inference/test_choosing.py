@@ -45,9 +45,13 @@ def test_a_choice_is_the_answer_and_a_step_to_undo(session: Session) -> None:
     first = session.probability.copy()
     assert [round(p.score, 2) for p in session.proposals] == [1.0, 0.7, 0.3]
     assert session.chosen is None
+    seconds = session.prediction.seconds if session.prediction else 0
     session.choose(1)
     chosen = session.probability.copy()
     assert session.chosen == 1
+    # Nothing was computed: the time is still that of the answer that proposed it.
+    assert session.prediction is not None
+    assert session.prediction.seconds == seconds > 0.0001
     assert np.array_equal(chosen, session.proposals[1].render(PLANE))
     session.choose(2)
     assert session.prompts == (Click(30, 60), Choice(2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
 
 import numpy as np
@@ -10,6 +11,7 @@ from tests.seeded import TINY, seeded_image, seeded_network
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.click_predictor import ClickPredictor
+from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Click, MaskPrompt
 from napari_iseg.zoo import ClickOptions
@@ -192,3 +194,34 @@ def test_a_released_session_gives_the_very_same_answers() -> None:
     session.add(Click(60, 90))
     session.undo()
     assert np.array_equal(session.probability, before)
+
+
+def test_another_object_on_the_image_shares_its_encoding() -> None:
+    session = new_session()
+    encoded = []
+    encode = session.predictor.encode
+    session.predictor.encode = lambda image: encoded.append(1) or encode(image)  # type: ignore[method-assign, func-returns-value]
+    session.add(Click(30, 60))
+    other = session.another()
+    other.add(Click(50, 20))
+    assert len(encoded) == 1
+    assert session.prompts == (Click(30, 60),)
+    assert other.prompts == (Click(50, 20),)
+    alone = new_session()
+    alone.add(Click(50, 20))
+    assert np.array_equal(other.probability, alone.probability)
+    # What one session lets go of, another still has.
+    session.release()
+    other.add(Click(10, 10))
+    assert len(encoded) == 1
+    with pytest.raises(ValueError, match="another image"):
+        Session(session.image.copy(), session.predictor, encoded=EncodedImage(session.image, session.predictor))
+
+
+def test_an_answer_says_how_long_it_took() -> None:
+    session = new_session()
+    start = time.perf_counter()
+    session.add(Click(30, 60))
+    took = time.perf_counter() - start
+    assert session.prediction is not None
+    assert 0 < session.prediction.seconds <= took

@@ -40,8 +40,10 @@ class FloodPredictor:
         self.error: Exception | None = None
         self.threads: set[int] = set()
         self.asked: list[tuple[Prompt, ...]] = []
+        self.encoded = 0
 
     def encode(self, image: np.ndarray) -> np.ndarray:
+        self.encoded += 1
         return image.astype(np.int16).sum(axis=2)
 
     def predict(

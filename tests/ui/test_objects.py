@@ -38,6 +38,18 @@ def test_a_hundred_and_twenty_steps_back_and_forth_are_exact(open_hand: Callable
     assert len(hand.layer("Prompts").data) == 120
 
 
+def test_the_next_object_on_a_plane_shares_what_was_computed_for_it(
+    open_hand: Callable[..., Hand], discs: np.ndarray, predictor: FloodPredictor
+) -> None:
+    hand = open_hand(discs)
+    for number in range(3):
+        hand.click(*DISCS[number])
+        hand.wait()
+        hand.press(Qt.Key.Key_Q)
+    hand.wait()
+    assert predictor.encoded == 1
+
+
 def test_accept_numbers_the_objects(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
     hand = open_hand(discs)
     for number in range(3):

@@ -68,6 +68,7 @@ def _print_method(spec: MethodSpec) -> None:
         "translated prompts": ", ".join(_words(spec.translated)) or "none",
         "gives": ", ".join(["mask", *_gives(spec)]),
         "weights": _weights(spec),
+        **({"note": spec.note} if spec.note else {}),
     }
     console.print(f"[bold]{escape(spec.name)}[/bold]: {escape(spec.title)}")
     for head, text in lines.items():
@@ -90,6 +91,7 @@ def _facts(spec: MethodSpec) -> dict[str, Any]:
         "proposals": spec.proposals,
         "alpha": spec.alpha,
         "weights": spec.weights,
+        "note": spec.note,
         "options": dataclasses.asdict(spec.options),
         "option_facts": [dataclasses.asdict(info) for info in describe_options(spec.options)],
     }

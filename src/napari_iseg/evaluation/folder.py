@@ -10,6 +10,7 @@ from napari_iseg import __version__
 from napari_iseg.errors import OptionError
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult, evaluate_object
 from napari_iseg.evaluation.report import Report
+from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
 from napari_iseg.io.dataset import DatasetFolder
@@ -123,10 +124,13 @@ def evaluate_objects(
         Called after every object with the number done and the object's result.
     """
     results: list[ObjectResult] = []
+    encoded: EncodedImage | None = None
     for one in objects:
         result = ObjectResult(one.name, one.plane, one.object_id)
+        if encoded is None or not encoded.fits(one.image, predictor):
+            encoded = EncodedImage(one.image, predictor)
         try:
-            session = Session(one.image, predictor)
+            session = Session(one.image, predictor, encoded=encoded)
             evaluate_object(
                 session,
                 one.truth,

@@ -11,12 +11,13 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
 
 from napari_iseg.errors import OptionError, PromptError
+from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.interactions.prompts import Choice, MaskPrompt, check_inside, with_choice
 
@@ -31,12 +32,12 @@ __all__ = ["Request", "Session"]
 
 
 class _Engine:
-    """A predictor together with one image, encoded at the first need and kept."""
+    """A predictor together with one image; its encoding may be shared with other sessions."""
 
-    def __init__(self, predictor: Predictor, image: np.ndarray) -> None:
-        self.predictor = predictor
-        self.image = image
-        self._encoding: Any = None
+    def __init__(self, image: EncodedImage) -> None:
+        self.predictor = image.predictor
+        self._pixels = image.image
+        self._image: EncodedImage | None = image
         self._lock = threading.Lock()
 
     def predict(
@@ -50,16 +51,19 @@ class _Engine:
                 if previous is None:
                     raise PromptError("There are no proposals to choose from yet; click the object first.")
                 return previous.choose(prompts[-1].index)
-            if self._encoding is None:
-                self._encoding = self.predictor.encode(self.image)
             given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
-            return self.predictor.predict(self._encoding, given, previous, cancelled=cancelled)
+            return self.predictor.predict(self.image.encoding(), given, previous, cancelled=cancelled)
+
+    @property
+    def image(self) -> EncodedImage:
+        encoded = self._image
+        if encoded is None:
+            encoded = self._image = EncodedImage(self._pixels, self.predictor)
+        return encoded
 
     def release(self) -> None:
-        # A void request may still hold the lock; the window must not wait for it.
-        if self._lock.acquire(blocking=False):
-            self._encoding = None
-            self._lock.release()
+        # A request that is running keeps what it works with.
+        self._image = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +93,9 @@ class Request:
             answer = self._engine.predict(prompts, answer, cancelled)
         if answer is None:
             raise PromptError("There is no prompt to answer; click the object first.")
+        if len(self.stages) == 1 and isinstance(self.stages[0][-1], Choice):
+            # Nothing was computed: the time is that of the answer whose proposals these are.
+            return answer
         return replace(answer, seconds=time.perf_counter() - start)
 
 
@@ -117,6 +124,14 @@ class Session:
         The maths.
     max_undo
         How many steps back are kept.
+    encoded
+        The image's encoding by this predictor, to be shared with the sessions of other objects on it; None for one of
+        its own.
+
+    Raises
+    ------
+    ValueError
+        If the encoding is of another image or predictor.
 
     Attributes
     ----------
@@ -126,16 +141,35 @@ class Session:
 
     changed = Signal()
 
-    def __init__(self, image: np.ndarray, predictor: Predictor, *, max_undo: int = 1000) -> None:
+    def __init__(
+        self,
+        image: np.ndarray,
+        predictor: Predictor,
+        *,
+        max_undo: int = 1000,
+        encoded: EncodedImage | None = None,
+    ) -> None:
+        if encoded is None:
+            encoded = EncodedImage(image, predictor)
+        if not encoded.fits(image, predictor):
+            raise ValueError("the encoding is of another image or predictor")
         self.image = image
         self.max_undo = max_undo
-        self._engine = _Engine(predictor, image)
+        self._engine = _Engine(encoded)
         self._threshold = predictor.options.threshold
         self._states: list[_State] = [_State()]
         self._position = 0
         self._numbers = count(1)
         self._wanted: Request | None = None
         self._rendered: tuple[Prediction, np.ndarray] | None = None
+
+    def another(self) -> Session:
+        """Return a new session, for another object on the same image.
+
+        What the predictor computes once per image is shared and not computed again.
+        """
+        encoded = self._engine.image
+        return Session(self.image, self.predictor, max_undo=self.max_undo, encoded=encoded)
 
     @property
     def predictor(self) -> Predictor:

@@ -194,9 +194,13 @@ class DatasetFolder:
         """
         for name, entries in self._choose(per_image, limit, min_pixels):
             sample = self.sample(name)
+            # One array for all objects of a plane, so that what a method computes once per image is computed once.
+            shown, rgb = None, None
             for entry in entries:
                 image, labels = sample.plane(entry.plane)
-                yield DatasetObject(name, entry.plane, entry.object_id, to_rgb(image), _truth(labels, entry.object_id))
+                if rgb is None or entry.plane != shown:
+                    shown, rgb = entry.plane, to_rgb(image)
+                yield DatasetObject(name, entry.plane, entry.object_id, rgb, _truth(labels, entry.object_id))
 
     def count(self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1) -> int:
         """Return how many objects :meth:`objects` would go through."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from psygnal import Signal
 
 from napari_iseg.errors import IsegError
+from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.planes import to_rgb
 from napari_iseg.ui._loading import with_options
@@ -71,6 +72,8 @@ class Answering:
         self._workers = workers
         self._load = load
         self._loaded: dict[MethodChoice, Loaded] = {}
+        # Of the plane that was last worked on: its next object need not wait for it again.
+        self._encoded: EncodedImage | None = None
         self._preparing: Job | None = None
 
     @property
@@ -113,7 +116,9 @@ class Answering:
         """Open the session of a work; False if its method or its plane must be loaded first, which begins then."""
         loaded, rgb = self._loaded.get(self.choice), project.pixels(work.plane)
         if loaded is not None and rgb is not None:
-            work.open(rgb, loaded.predictor, self.threshold)
+            if self._encoded is None or not self._encoded.fits(rgb, loaded.predictor):
+                self._encoded = EncodedImage(rgb, loaded.predictor)
+            work.open(self._encoded, self.threshold)
             return True
         if self._preparing is None:
             load = self._loading() if loaded is None else lambda: loaded

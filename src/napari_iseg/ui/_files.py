@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError, ImageError, IsegError
+from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.session import Session
 from napari_iseg.io import write_labels
 from napari_iseg.io.session_file import SavedObject, SavedSession, read_session, write_session
@@ -185,6 +186,7 @@ def _remake(
     """Give every object's prompts again, one after the other as the user did."""
     methods: dict[MethodChoice, Loaded] = {}
     planes: dict[PlaneAddress, NDArray[np.uint8]] = {}
+    encoded: dict[tuple[MethodChoice, PlaneAddress], EncodedImage] = {}
     made = []
     for item in saved.objects:
         if cancelled():
@@ -194,7 +196,9 @@ def _remake(
             methods[choice] = load(choice)
         if item.plane not in planes:
             planes[item.plane] = to_rgb(item.plane.take(data))
-        session = Session(planes[item.plane], methods[choice].predictor)
+        image, predictor = planes[item.plane], methods[choice].predictor
+        encoding = encoded.setdefault((choice, item.plane), EncodedImage(image, predictor))
+        session = Session(image, predictor, encoded=encoding)
         session.threshold = item.threshold
         for prompt in item.prompts:
             session.add(prompt)

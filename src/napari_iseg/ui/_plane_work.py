@@ -8,9 +8,7 @@ from napari_iseg.inference.session import Session
 from napari_iseg.interactions.prompts import check_inside
 
 if TYPE_CHECKING:
-    import numpy as np
-
-    from napari_iseg.inference.predictor import Predictor
+    from napari_iseg.inference.encoded_image import EncodedImage
     from napari_iseg.interactions import Click, Prompt
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import TakenBack
@@ -109,9 +107,9 @@ class PlaneWork:
         self._position += by
         return True
 
-    def open(self, rgb: np.ndarray, predictor: Predictor, threshold: float) -> None:
+    def open(self, encoded: EncodedImage, threshold: float) -> None:
         """Start the session and give it every step that was made meanwhile, each its own undo step."""
-        self.session = Session(rgb, predictor)
+        self.session = Session(encoded.image, encoded.predictor, encoded=encoded)
         self.session.threshold = threshold
         for prompts in self._steps[1:]:
             self.session.edit(prompts)

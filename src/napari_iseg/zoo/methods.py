@@ -55,6 +55,9 @@ class MethodSpec:
         Whether it offers several candidate masks to choose from.
     alpha
         Whether it gives alpha mattes.
+    note
+        What a user should know besides: where it departs from what holds for all methods, and what the paper's own
+        figures were made with.
     """
 
     name: str
@@ -69,6 +72,7 @@ class MethodSpec:
     weights: str | None = None
     proposals: bool = False
     alpha: bool = False
+    note: str = ""
 
 
 _TABLE = (
@@ -108,6 +112,8 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="hrnet18",
+        note="The first click sees the whole image in its own pixels, up to max_side (the paper sets no limit); "
+        "the paper's figures on DAVIS were made with target_size=600.",
     ),
     MethodSpec(
         name="focalclick",
@@ -119,6 +125,8 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="segformer-b0-s2",
+        note="A click on a mask that was given changes only the piece around the click (progressive_merge). The "
+        "authors' own figures are those of progressive_merge=exact, exact_empty=true and threshold=0.5.",
     ),
     MethodSpec(
         name="adaptiveclick",
@@ -132,6 +140,9 @@ _TABLE = (
         translated=(Box, Scribble),
         base="vit-base",
         proposals=True,
+        note="The answer is the sum of all its masks, each weighted by how sure the network is of it; the "
+        "proposals are the single masks. Options flip and cascade_steps work on the answer, not on the "
+        "proposals.",
     ),
     MethodSpec(
         name="disnet",
@@ -144,6 +155,10 @@ _TABLE = (
         translated=(Box, Scribble),
         base="vit-base",
         proposals=True,
+        note="The first click proposes up to seven masks around it, and what is chosen is what every later click "
+        "corrects. That mask stays the same for all later clicks, so there is nothing for refining passes "
+        "(CFR) to feed back. A box or a scribble at the start picks the proposal that fits it best; no crop "
+        "is made of it. Written from an anonymous draft; no code or weights were published.",
     ),
     MethodSpec(
         name="focalclick-xl",
@@ -155,6 +170,9 @@ _TABLE = (
         prompts=(Click, Scribble, Box, MaskPrompt),
         base="base",
         alpha=True,
+        note="The newest prompt's kind decides: clicks and scribbles go on from the answer there is, a box or a "
+        "mask begins anew (and is not refined by cascade_steps). Without a GPU, magnify=false saves most of "
+        "the time.",
     ),
     MethodSpec(
         name="random-walker",
