@@ -49,6 +49,8 @@ class MethodSpec:
         ``"module:FAMILY"`` of its network, resolved late, or None for a method without one.
     base
         Name of the published base configuration in the family; empty without a network.
+    lesson
+        ``"module:class"`` of how it is trained, resolved late, or None for a method that is not.
     weights
         Name of the weights to use when none are asked for, or None.
     proposals
@@ -66,6 +68,7 @@ class MethodSpec:
     translated: tuple[type, ...] = ()
     family: str | None = None
     base: str = ""
+    lesson: str | None = None
     weights: str | None = None
     proposals: bool = False
     alpha: bool = False
@@ -82,6 +85,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="vit-base",
+        lesson="napari_iseg.training.lessons.clicks:ClickLesson",
         weights="cfr-icl-small",
     ),
     MethodSpec(
@@ -94,6 +98,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="vit-base",
+        lesson="napari_iseg.training.lessons.clicks:ClickLesson",
         weights="cfr-icl-small",
     ),
     MethodSpec(
@@ -119,6 +124,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="segformer-b0-s2",
+        lesson="napari_iseg.training.lessons.focalclick:FocalClickLesson",
     ),
     MethodSpec(
         name="adaptiveclick",
