@@ -264,9 +264,9 @@ class Trainer:
 
 def _computes_in_bf16(device: str) -> bool:
     """Whether the device has fast arithmetic in bfloat16."""
-    if device == "cpu":
-        return "avx512_bf16" in torch.backends.cpu.get_cpu_capability().lower() or _cpu_has_bf16()
-    return device == "cuda" and torch.cuda.is_bf16_supported()
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:

@@ -22,9 +22,10 @@ def make_lesson(network: nn.Module, recipe: Recipe) -> Any:
     Returns
     -------
     torch.nn.Module
-        Its attribute ``network`` is the network. Called with a batch, (B, 3, H, W) RGB in [0, 1] and (B, H, W) target (1
-        object, 0 background, -1 ignored), and a :class:`numpy.random.Generator`, it returns two scalars: the loss, and
-        the loss as it compares between steps. All of a step happens in that one call, so that many devices can share it.
+        Its attribute ``network`` is the network. Called with a batch, (B, 3, H, W) RGB in [0, 1] and (B, H, W) target
+        (1 object, 0 background, -1 ignored), and a :class:`numpy.random.Generator`, it returns two scalars: the loss,
+        and the loss as it compares between steps. All of a step happens in that one call, so that many devices can
+        share it.
 
     Raises
     ------
