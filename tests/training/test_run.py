@@ -10,8 +10,10 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 import torch
+from tests.methods import FAMILIES
 from tests.seeded import TINY
 
+from napari_iseg import METHODS
 from napari_iseg.errors import ImageError, IsegError, UnknownNameError
 from napari_iseg.io.dataset import in_held_back
 from napari_iseg.models.simpleclick import FAMILY, SimpleClickConfig
@@ -19,9 +21,10 @@ from napari_iseg.training.augmentation import augment
 from napari_iseg.training.data import Crops, load_pictures
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
 from napari_iseg.training.iterative import icl_answers
+from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.loop import Trainer, build_network
 from napari_iseg.training.procedural import procedural_sample
-from napari_iseg.training.recipe import DataRecipe, Recipe, Stage, read_recipe, recipe_names
+from napari_iseg.training.recipe import LOSSES, DataRecipe, Recipe, Stage, read_recipe, recipe_names
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -78,6 +81,37 @@ def test_a_run_learns_resumes_and_leaves_weights(folder: Path, tmp_path: Path) -
         other.resume()
     with pytest.raises(IsegError, match="no checkpoint"):
         Trainer(RECIPE, pictures, tmp_path / "empty").resume()
+
+
+@pytest.mark.parametrize("method", [name for name, spec in METHODS.items() if spec.lesson is not None])
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_lesson_teaches_its_network(method: str, loss: str) -> None:
+    torch.manual_seed(0)
+    recipe = replace(RECIPE, method=method, loss=loss, network=FAMILIES[METHODS[method].family].configs["tiny"])
+    network = build_network(recipe)
+    lesson = make_lesson(network, recipe)
+    optimizer = torch.optim.AdamW(network.parameters(), lr=3e-3)
+    rng = np.random.default_rng(0)
+    target = torch.zeros(4, 64, 64, dtype=torch.int8)
+    target[:, 16:48, 20:52] = 1
+    rgb = torch.rand(4, 3, 64, 64, generator=torch.Generator().manual_seed(0)) * 0.3 + 0.6 * (target == 1)[:, None]
+    losses = []
+    for _ in range(40):
+        loss, shown = lesson(rgb, target, rng)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(shown))
+    assert np.mean(losses[-5:]) < 0.7 * np.mean(losses[:5])
+    unmoved = [name for name, parameter in network.named_parameters() if parameter.grad is None]
+    assert unmoved == []
+
+
+def test_a_method_without_a_lesson_says_which_have_one() -> None:
+    with pytest.raises(IsegError, match=r"'random-walker' has no network to train"):
+        replace(RECIPE, method="random-walker").family  # noqa: B018
+    with pytest.raises(IsegError, match=r"these can: cfr-icl, "):
+        make_lesson(torch.nn.Identity(), replace(RECIPE, method="random-walker"))
 
 
 def test_the_loss_falls_on_one_batch() -> None:
@@ -210,7 +244,7 @@ def test_bad_recipes_are_told_in_a_sentence(tmp_path: Path) -> None:
     for text in (
         "name = ",
         'name = "x"',
-        'name = "x"\nmethod = "y"\nseconds = 1\nspeed = 3\nstages = []\n[network]\n[data]',
+        'name = "x"\nmethod = "ritm"\nseconds = 1\nspeed = 3\nstages = []\n[network]\n[data]',
     ):
         broken.write_text(text)
         with pytest.raises(IsegError, match=r"broken\.toml"):

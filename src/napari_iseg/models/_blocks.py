@@ -50,12 +50,16 @@ def click_disks(points: Tensor, shape: tuple[int, int], radius: float = 5.0) -> 
         (B, 2, H, W) float32: 1 within ``radius`` of a positive (channel 0) or negative (channel 1) click, else 0.
     """
     batch, doubled, _ = points.shape
+    row, column, _ = points.reshape(batch, 2, doubled // 2, 3).unbind(-1)
+    unused = torch.maximum(row, column) < 0
+    # Most slots are empty, above all in training; only those that some sample uses are drawn.
+    slots = torch.nonzero(~unused.all(dim=(0, 1)))[:, 0]
+    if not len(slots):
+        return points.new_zeros(batch, 2, *shape)
+    row, column, unused = row[..., slots], column[..., slots], unused[..., slots]
     rows = torch.arange(shape[0], dtype=points.dtype, device=points.device)
     columns = torch.arange(shape[1], dtype=points.dtype, device=points.device)
-    row, column, _ = points.reshape(batch, 2, doubled // 2, 3).unbind(-1)
-    down = (rows - row[..., None]).square()
+    down = (rows - row.masked_fill(unused, float("inf"))[..., None]).square()
     across = (columns - column[..., None]).square()
     distance = down[..., :, None] + across[..., None, :]
-    unused = torch.maximum(row, column) < 0
-    distance = distance.masked_fill(unused[..., None, None], float("inf"))
     return (distance.amin(dim=2) <= radius**2).to(points.dtype)

@@ -65,6 +65,10 @@ class FocalClickConfig:
     stem_width: int = 64
     refiner_width: int = 32
 
+    def accepts(self, size: tuple[int, int]) -> bool:
+        """Whether every level of an input of this size, (rows, columns), has whole pixels."""
+        return all(side > 0 and side % (64 if self.half_size else 32) == 0 for side in size)
+
 
 class _SegFormerSegmentor(nn.Module):
     """SegFormer with the clicks added between its first two stages."""

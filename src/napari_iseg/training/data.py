@@ -159,7 +159,7 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, self.size, worker.id if worker else 0])
         names = [*self.pictures, "procedural"]
-        weights = np.array([self.recipe.weights.get(name, 1.0) for name in names])
+        weights = np.array([self.recipe.weights.get(name, 1.0) for name in names], float)
         weights /= weights.sum()
         options = CopyPaste(paste=self.recipe.copy_paste, mix=self.recipe.image_mix)
         while True:

@@ -21,6 +21,8 @@ from napari_iseg.training.losses import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Box = tuple[int, int, int, int]
@@ -174,6 +176,7 @@ def focal_click_loss(
     boxes: list[Box],
     *,
     auxiliary: Tensor | None = None,
+    coarse_loss: Callable[[Tensor, Tensor], Tensor] = normalized_focal_loss,
 ) -> Tensor:
     """Return what FocalClick learns from: the segmentor's and the refiner's masks and the refiner's boundary.
 
@@ -189,18 +192,20 @@ def focal_click_loss(
         Each sample's focus crop in the frame of the target.
     auxiliary
         (B, 1, H, W) logits of the HRNet's auxiliary head, or None.
+    coarse_loss
+        The segmentor's loss: logits and target to (B,) losses.
 
     Returns
     -------
     Tensor
-        Scalar: normalised focal loss, cross entropy of the boundary, and boundary-weighted focal loss, each with weight
-        1; the auxiliary cross entropy with 0.4.
+        Scalar: the segmentor's loss (normalised focal as published), cross entropy of the boundary, and
+        boundary-weighted focal loss, each with weight 1; the auxiliary cross entropy with 0.4.
     """
     size = (refined.shape[-2], refined.shape[-1])
     fine = boundary_target(target.float())
     wanted = torch.stack([crop_mask(mask, box, size) for mask, box in zip(target, boxes, strict=True)])
     rim = torch.stack([crop_mask(mask, box, size) for mask, box in zip(fine, boxes, strict=True)])
-    total = normalized_focal_loss(coarse, target).mean()
+    total = coarse_loss(coarse, target).mean()
     total = total + functional.binary_cross_entropy_with_logits(boundary, rim)
     total = total + boundary_weighted_focal_loss(refined, wanted, rim)
     if auxiliary is not None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.training.recipe import Recipe
 
-__all__ = ["answers_to_learn_from", "icl_answers", "sampled_answer"]
+__all__ = ["answers_to_learn_from", "corrected_question", "icl_answers", "sampled_answer"]
 
 
 def answers_to_learn_from(
@@ -62,16 +62,28 @@ def icl_answers(
         if term:
             _correct(points, previous, truths, recipe, rng)
         logits = network(_input(rgb, previous, recipe, rng), torch.from_numpy(points).to(rgb.device))
-        previous = logits.detach().sigmoid()
+        previous = logits.detach().float().sigmoid()
         answers.append(logits)
     return answers
 
 
 def sampled_answer(network: nn.Module, rgb: Tensor, target: Tensor, recipe: Recipe, rng: np.random.Generator) -> Tensor:
-    """Answer a batch once with gradient, after some corrected answers without (RITM, section 3.2).
+    """Answer a batch once with gradient, after some corrected answers without: (B, 1, H, W) logits.
 
-    The answers without gradient are given in evaluation mode; their number is drawn from ``sampled_passes``. RITM puts
-    the clicks that it adds into the last slots, where they take the place of random ones if all slots are full.
+    See :func:`corrected_question` for the parameters.
+    """
+    image, points = corrected_question(network, rgb, target, recipe, rng)
+    answer: Tensor = network(image, torch.from_numpy(points).to(rgb.device))
+    return answer
+
+
+def corrected_question(
+    network: nn.Module, rgb: Tensor, target: Tensor, recipe: Recipe, rng: np.random.Generator
+) -> tuple[Tensor, np.ndarray]:
+    """Return what to ask the network after some corrected answers that were given without gradient (RITM, section 3.2).
+
+    Those answers are given in evaluation mode; their number is drawn from ``sampled_passes``. RITM puts the clicks that
+    it adds into the last slots, where they take the place of random ones if all slots are full.
 
     Parameters
     ----------
@@ -84,8 +96,8 @@ def sampled_answer(network: nn.Module, rgb: Tensor, target: Tensor, recipe: Reci
 
     Returns
     -------
-    Tensor
-        Logits (B, 1, H, W).
+    tuple
+        (B, 4, H, W) image and previous mask, and (B, 2n, 3) float32 points.
     """
     truths = target.cpu().numpy()
     points = _first_points(truths, recipe, rng)
@@ -96,11 +108,10 @@ def sampled_answer(network: nn.Module, rgb: Tensor, target: Tensor, recipe: Reci
     with torch.no_grad():
         for number in range(1, passes + 1):
             given = torch.from_numpy(points.copy()).to(rgb.device)
-            previous = network(_input(rgb, previous, recipe, rng), given).sigmoid()
+            previous = network(_input(rgb, previous, recipe, rng), given).float().sigmoid()
             _correct(points, previous, truths, recipe, rng, from_end=number)
     network.train()
-    answer: Tensor = network(_input(rgb, previous, recipe, rng), torch.from_numpy(points).to(rgb.device))
-    return answer
+    return _input(rgb, previous, recipe, rng), points
 
 
 def _first_points(truths: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:

@@ -7,9 +7,8 @@ import logging
 import os
 import time
 from dataclasses import dataclass
-from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
@@ -21,12 +20,10 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError
-from napari_iseg.models.simpleclick import FAMILY, SimpleClick
-from napari_iseg.training.adaptive_focal import AdaptiveFocal
+from napari_iseg.models.simpleclick import SimpleClick
 from napari_iseg.training.data import Crops
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
-from napari_iseg.training.iterative import answers_to_learn_from
-from napari_iseg.training.losses import iterative_click_loss, normalized_focal_loss
+from napari_iseg.training.lessons import make_lesson
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -68,24 +65,19 @@ class Progress:
     samples_per_second: float
 
 
-def build_loss(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
-    """Return the loss of one answer: logits and target, (B, 1, H, W) each, to (B,) losses."""
-    if recipe.loss == "adaptive-focal":
-        return AdaptiveFocal()
-    return partial(normalized_focal_loss, alpha=recipe.focal_alpha)
-
-
-def build_network(recipe: Recipe) -> SimpleClick:
+def build_network(recipe: Recipe) -> nn.Module:
     """Return the recipe's network at its random starting point; the caller has seeded torch."""
-    network = SimpleClick(recipe.network)
+    network = recipe.family.build(recipe.network)
     if recipe.mimetic:
+        if not isinstance(network, SimpleClick):
+            raise IsegError("Only a plain vision transformer can start mimetic; leave 'mimetic' out of the recipe.")
         backbone = network.backbone
         with torch.no_grad():
-            backbone.pos_embed.copy_(0.3 * sinusoidal_positions(backbone.grid, recipe.network.embed_dim)[None])
+            backbone.pos_embed.copy_(0.3 * sinusoidal_positions(backbone.grid, network.config.embed_dim)[None])
         for block in backbone.blocks:
             assert isinstance(block, Block)
             assert isinstance(block.attn, Attention)
-            mimetic_attention_(block.attn.qkv, block.attn.proj, recipe.network.heads)
+            mimetic_attention_(block.attn.qkv, block.attn.proj, network.config.heads)
     return network
 
 
@@ -125,12 +117,12 @@ class Trainer:
         self.mean_loss = 0.0
         torch.manual_seed(recipe.seed)
         self._rng = np.random.default_rng(recipe.seed)
-        self._loss = build_loss(recipe)
-        self._fabric = Fabric(accelerator=device, devices=1, precision="bf16-mixed" if device == "cuda" else "32-true")
-        network = build_network(recipe)
-        optimizer = torch.optim.AdamW(_decay_groups(network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
-        self._network, self._optimizer = self._fabric.setup(network, optimizer)
-        self._average = AveragedModel(self._network.module, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
+        precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if _computes_in_bf16(device) else "32-true"
+        self._fabric = Fabric(accelerator=device, devices=1, precision=precision)
+        self._network = build_network(recipe)
+        optimizer = torch.optim.AdamW(_decay_groups(self._network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
+        self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
+        self._average = AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
         output.mkdir(parents=True, exist_ok=True)
 
     @property
@@ -160,7 +152,7 @@ class Trainer:
             raise IsegError(
                 f"The checkpoint in {self.output} is of the recipe {state['recipe']!r}; choose another --output."
             )
-        self._network.module.load_state_dict(state["network"])
+        self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
@@ -187,7 +179,7 @@ class Trainer:
         """Write the checkpoint and the present weights."""
         state: dict[str, Any] = {
             "recipe": self.recipe.name,
-            "network": self._network.module.state_dict(),
+            "network": self._network.state_dict(),
             "average": self._average.state_dict(),
             "optimizer": self._optimizer.state_dict(),
             "step": self.step,
@@ -206,7 +198,7 @@ class Trainer:
             "seconds": f"{self.elapsed:.0f}",
             "data": ", ".join(sorted(self.pictures)),
         }
-        FAMILY.save(self.weights, self._average.module, metadata)
+        self.recipe.family.save(self.weights, self._average.module, metadata)
 
     @property
     def _fraction(self) -> float:
@@ -244,15 +236,13 @@ class Trainer:
         rgb, target = batch
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
-        answers = answers_to_learn_from(self._network, rgb, target, self.recipe, self._rng)
-        loss = iterative_click_loss(answers, target[:, None], loss=self._loss)
+        loss, shown = self._lesson(rgb, target, self._rng)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)
-        self._fabric.clip_gradients(self._network, self._optimizer, max_norm=_CLIP)
+        self._fabric.clip_gradients(self._lesson, self._optimizer, max_norm=_CLIP)
         self._optimizer.step()
-        self._average.update_parameters(self._network.module)
-        # Weights 1, 2, 3 sum to more for more terms; divided, losses of steps compare.
-        return float(loss.detach()) / sum(range(1, len(answers) + 1))
+        self._average.update_parameters(self._network)
+        return float(shown)
 
     def _learning_rate(self) -> float:
         warm = min(self._fraction / self.recipe.warmup, 1.0) if self.recipe.warmup else 1.0
@@ -270,6 +260,13 @@ class Trainer:
         }
         with (self.output / "log.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
+
+
+def _computes_in_bf16(device: str) -> bool:
+    """Whether the device has fast arithmetic in bfloat16."""
+    if device == "cuda":
+        return torch.cuda.is_bf16_supported()
+    return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
 
 
 def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:

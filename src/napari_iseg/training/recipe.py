@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import IsegError, UnknownNameError
-from napari_iseg.models.simpleclick import SimpleClickConfig
+from napari_iseg.inference.opening import resolve
+from napari_iseg.zoo import find_method
+
+if TYPE_CHECKING:
+    from napari_iseg.models.families import Family
 
 __all__ = ["LOSSES", "SCHEDULES", "DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
 
@@ -79,7 +83,8 @@ class Recipe:
     name, method
         Of the checkpoint and of the method it is for.
     network
-        The network's sizes.
+        The network's configuration, of the method's family; in a file a table of its sizes, where ``config`` may name a
+        published one to begin from.
     stages
         One after the other, by the fraction of the run that has passed.
     seconds
@@ -118,7 +123,7 @@ class Recipe:
 
     name: str
     method: str
-    network: SimpleClickConfig
+    network: Any
     stages: tuple[Stage, ...]
     data: DataRecipe
     seconds: float
@@ -145,6 +150,11 @@ class Recipe:
             raise UnknownNameError("schedule", self.schedule, SCHEDULES)
         if self.loss not in LOSSES:
             raise UnknownNameError("loss", self.loss, LOSSES)
+
+    @property
+    def family(self) -> Family:
+        """The family of the method's networks."""
+        return _family(self.method)
 
 
 def recipe_names() -> list[str]:
@@ -179,9 +189,22 @@ def read_recipe(name_or_file: str) -> Recipe:
 
 
 def _from_table(table: dict[str, Any]) -> Recipe:
-    network = SimpleClickConfig(**_with_tuples(table.pop("network")))
+    family = _family(table["method"])
+    sizes = _with_tuples(table.pop("network"))
+    published = sizes.pop("config", None)
+    if published is not None and published not in family.configs:
+        raise UnknownNameError("configuration", published, family.configs)
+    network = replace(family.configs[published], **sizes) if published else family.config_class(**sizes)
     stages = tuple(Stage(**stage) for stage in table.pop("stages"))
     return Recipe(network=network, stages=stages, data=DataRecipe(**table.pop("data")), **_with_tuples(table))
+
+
+def _family(method: str) -> Family:
+    spec = find_method(method)
+    if spec.family is None:
+        raise IsegError(f"The method {method!r} has no network to train.")
+    family: Family = resolve(spec.family)
+    return family
 
 
 def _with_tuples(table: dict[str, Any]) -> dict[str, Any]:

@@ -49,6 +49,8 @@ class MethodSpec:
         ``"module:FAMILY"`` of its network, resolved late, or None for a method without one.
     base
         Name of the published base configuration in the family; empty without a network.
+    lesson
+        ``"module:class"`` of how it is trained, resolved late, or None for a method that is not.
     weights
         Name of the weights to use when none are asked for, or None.
     proposals
@@ -69,6 +71,7 @@ class MethodSpec:
     translated: tuple[type, ...] = ()
     family: str | None = None
     base: str = ""
+    lesson: str | None = None
     weights: str | None = None
     proposals: bool = False
     alpha: bool = False
@@ -86,6 +89,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="vit-base",
+        lesson="napari_iseg.training.lessons.clicks:ClickLesson",
         weights="cfr-icl-small",
     ),
     MethodSpec(
@@ -98,6 +102,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="vit-base",
+        lesson="napari_iseg.training.lessons.clicks:ClickLesson",
         weights="cfr-icl-small",
     ),
     MethodSpec(
@@ -112,6 +117,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="hrnet18",
+        lesson="napari_iseg.training.lessons.clicks:ClickLesson",
         note="The first click sees the whole image in its own pixels, up to max_side (the paper sets no limit); "
         "the paper's figures on DAVIS were made with target_size=600.",
     ),
@@ -125,6 +131,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="segformer-b0-s2",
+        lesson="napari_iseg.training.lessons.focalclick:FocalClickLesson",
         note="A click on a mask that was given changes only the piece around the click (progressive_merge). The "
         "authors' own figures are those of progressive_merge=exact, exact_empty=true and threshold=0.5.",
     ),

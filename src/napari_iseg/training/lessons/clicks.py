@@ -1,0 +1,53 @@
+"""The lesson of networks that answer clicks with one mask: SimpleClick, CFR-ICL."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from napari_iseg.training.adaptive_focal import AdaptiveFocal
+from napari_iseg.training.iterative import answers_to_learn_from
+from napari_iseg.training.losses import ICL_WEIGHTS, iterative_click_loss, normalized_focal_loss
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+    from napari_iseg.training.recipe import Recipe
+
+__all__ = ["ClickLesson", "answer_loss"]
+
+
+def answer_loss(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
+    """Return the recipe's loss of one answer: logits and target, (B, 1, H, W) each, to (B,) losses."""
+    if recipe.loss == "adaptive-focal":
+        return AdaptiveFocal()
+    return partial(normalized_focal_loss, alpha=recipe.focal_alpha)
+
+
+class ClickLesson(nn.Module):
+    """Answer, be corrected, answer again; learn from every answer or the last one, as the recipe's schedule says.
+
+    Parameters
+    ----------
+    network
+        Takes (B, 4, H, W) images and (B, 2n, 3) points, answers (B, 1, H, W) logits.
+    recipe
+        How to teach it.
+    """
+
+    def __init__(self, network: nn.Module, recipe: Recipe) -> None:
+        super().__init__()
+        self.network = network
+        self.recipe = recipe
+        self._loss = answer_loss(recipe)
+
+    def forward(self, rgb: Tensor, target: Tensor, rng: np.random.Generator) -> tuple[Tensor, Tensor]:
+        """Return the loss of a step, see :func:`napari_iseg.training.lessons.make_lesson`."""
+        answers = [logits.float() for logits in answers_to_learn_from(self.network, rgb, target, self.recipe, rng)]
+        loss = iterative_click_loss(answers, target[:, None], loss=self._loss)
+        # Weights 1, 2, 3 sum to more for more terms; divided, losses of steps compare.
+        return loss, loss.detach() / sum(ICL_WEIGHTS[: len(answers)])
