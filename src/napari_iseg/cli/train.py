@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-if TYPE_CHECKING:
-    from napari_iseg.training.loop import Progress as TrainingProgress
+from napari_iseg.cli.train_progress import run_shown
 
 __all__ = ["train"]
 
@@ -25,31 +23,53 @@ def train(
         bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    devices: Annotated[
+        int | None, typer.Option(help="Processes on this machine, one for each GPU; under torchrun its own number.")
+    ] = None,
+    nodes: Annotated[int | None, typer.Option(help="Machines; under torchrun its own number.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Length of the run; the recipe's when left out.")] = None,
+    max_steps: Annotated[int | None, typer.Option(help="The length in steps instead, which makes it exact.")] = None,
+    max_samples: Annotated[int | None, typer.Option(help="The length in samples instead, exact as well.")] = None,
+    save_every: Annotated[float, typer.Option(help="Seconds between checkpoints.")] = 120.0,
+    look_share: Annotated[
+        float, typer.Option(help="Share of the time for clicking on held-back objects during the run; 0 never does.")
+    ] = 0.05,
+    look_objects: Annotated[int, typer.Option(help="Held-back objects of each folder to click on.")] = 3,
 ) -> None:
-    """Train a checkpoint from random initialisation. Held-back files of each folder are left out."""
+    """Train a checkpoint from random initialisation. Held-back files of each folder are left out.
+
+    Ctrl-C or SIGTERM saves and ends; the same command with --resume goes on. Many GPUs on many machines: start the same
+    command with torchrun (torchrun ... -m napari_iseg train ...).
+    """
     from napari_iseg.inference.opening import choose_device
     from napari_iseg.training.data import load_pictures
+    from napari_iseg.training.devices import open_fabric
+    from napari_iseg.training.held_back import HeldBack, load_held_back
     from napari_iseg.training.loop import Trainer
     from napari_iseg.training.recipe import read_recipe
 
-    console = Console(stderr=True)
     chosen = read_recipe(recipe)
+    fabric = open_fabric(choose_device(device), devices=devices, nodes=nodes, parts_at_rest=bool(chosen.family.at_rest))
+    # Of many processes one speaks.
+    console = Console(stderr=True, quiet=not fabric.is_global_zero)
     with console.status("Reading images"):
         pictures = load_pictures(data, chosen.data)
+        looked_at = {}
+        if look_share > 0 and fabric.is_global_zero:
+            looked_at = load_held_back(data, per_folder=look_objects, min_pixels=chosen.data.min_pixels)
     for name, planes in sorted(pictures.items()):
         console.print(f"{name}: {len(planes)} planes, {sum(len(p.boxes) for p in planes)} objects", highlight=False)
-    trainer = Trainer(chosen, pictures, output, device=choose_device(device), seconds=max_seconds)
+    trainer = Trainer(
+        chosen,
+        pictures,
+        output,
+        fabric=fabric,
+        seconds=max_seconds,
+        steps=max_steps,
+        samples=max_samples,
+        held_back=HeldBack(chosen.method, looked_at, share=look_share),
+        save_every=save_every,
+    )
     if resume:
         trainer.resume()
-    columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
-    with Progress(*columns, console=console) as bar:
-        task = bar.add_task("starting", total=1.0)
-        bar.update(task, completed=trainer.elapsed / trainer.seconds)
-
-        def show(now: TrainingProgress) -> None:
-            text = f"step {now.step}, loss {now.loss:.4f}, {now.size} px, {now.samples_per_second:.1f} samples/s"
-            bar.update(task, completed=now.fraction, description=text)
-
-        weights = trainer.run(show)
-    console.print(f"Wrote {weights}")
+    run_shown(trainer, console)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from itertools import count
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn import functional
-from torch.utils.data import IterableDataset
+from torch.utils.data import Dataset
 
 from napari_iseg.errors import ImageError
 from napari_iseg.io.dataset import DatasetFolder
@@ -30,9 +31,11 @@ log = logging.getLogger(__name__)
 
 # Planes of one volume that hold about the same: every so many is enough.
 _PLANES_PER_AXIS = 12
-# Generated images kept at a time, and how often a new one takes the place of the oldest.
+# Generated images to draw from at a time, and how often a new one takes the place of the oldest.
 _POOL = 24
 _RENEWED = 0.25
+# Apart from the samples, whose seeds have two numbers.
+_GENERATED = 2
 # Pixels of an object that a crop must show.
 _MIN_VISIBLE = 12
 
@@ -128,8 +131,10 @@ def _boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int
     return boxes
 
 
-class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
-    """Crops without end.
+class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
+    """Crops without end, each a function of its number: it is the same one in whatever order and process it is drawn.
+
+    ``crops[number]`` is a crop; iterating goes through all numbers from 0 on.
 
     Parameters
     ----------
@@ -140,7 +145,7 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     size
         Rows and columns of the crops.
     seed
-        Workers draw different streams from it.
+        Of all that is random.
 
     Yields
     ------
@@ -153,33 +158,34 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         self.recipe = recipe
         self.size = size
         self.seed = seed
-        self._pool: list[Picture] = []
+        self._names = [*self.pictures, "procedural"]
+        weights = np.array([recipe.weights.get(name, 1.0) for name in self._names], float)
+        self._weights = weights / weights.sum()
+        self._pool: dict[int, Picture] = {}
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-        worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, self.size, worker.id if worker else 0])
-        names = [*self.pictures, "procedural"]
-        weights = np.array([self.recipe.weights.get(name, 1.0) for name in names], float)
-        weights /= weights.sum()
-        options = CopyPaste(paste=self.recipe.copy_paste, mix=self.recipe.image_mix)
-        while True:
-            sample = self._sample(names, weights, rng)
-            if options.paste or options.mix:
-                sample = copy_paste(
-                    sample,
-                    options,
-                    rng,
-                    draw=lambda: self._sample(names, weights, rng),
-                    pick=lambda drawn: self._object(drawn, rng),
-                )
-            target = np.where(sample.labels == -1, -1, self._object(sample, rng)).astype(np.int8)
-            yield torch.from_numpy(sample.image.transpose(2, 0, 1).copy()), torch.from_numpy(target)
+        return (self[number] for number in count())
 
-    def _sample(self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator) -> LabelledImage:
+    def __getitem__(self, number: int) -> tuple[torch.Tensor, torch.Tensor]:
+        rng = np.random.default_rng([self.seed, number])
+        options = CopyPaste(paste=self.recipe.copy_paste, mix=self.recipe.image_mix)
+        sample = self._sample(number, rng)
+        if options.paste or options.mix:
+            sample = copy_paste(
+                sample,
+                options,
+                rng,
+                draw=lambda: self._sample(number, rng),
+                pick=lambda drawn: self._object(drawn, rng),
+            )
+        target = np.where(sample.labels == -1, -1, self._object(sample, rng)).astype(np.int8)
+        return torch.from_numpy(sample.image.transpose(2, 0, 1).copy()), torch.from_numpy(target)
+
+    def _sample(self, number: int, rng: np.random.Generator) -> LabelledImage:
         """Return an augmented crop around an object, which has label 1; what else it shows has others."""
         while True:
-            name = names[rng.choice(len(names), p=weights)]
-            picture = self._generated(rng) if name == "procedural" else _pick(self.pictures[name], rng)
+            name = self._names[rng.choice(len(self._names), p=self._weights)]
+            picture = self._generated(number, rng) if name == "procedural" else _pick(self.pictures[name], rng)
             if not picture.boxes:
                 continue
             rgb, labels = self._crop(picture, rng)
@@ -196,13 +202,19 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
                 inside |= sample.labels == rng.choice(others)
         return inside
 
-    def _generated(self, rng: np.random.Generator) -> Picture:
-        # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
-        if len(self._pool) < _POOL or rng.random() < _RENEWED:
-            rgb, labels = procedural_sample(rng, self.size + self.size // 2)
-            self._pool.append(Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels)))
-            del self._pool[:-_POOL]
-        return _pick(self._pool, rng)
+    def _generated(self, number: int, rng: np.random.Generator) -> Picture:
+        # Making an image takes longer than cutting one, so each serves a few crops. Which ones there are to choose from
+        # follows from the sample's number, not from what was drawn before it.
+        oldest = int(number * self._weights[-1] * _RENEWED)
+        index = oldest + int(rng.integers(_POOL))
+        if index not in self._pool:
+            rgb, labels = procedural_sample(
+                np.random.default_rng([self.seed, index, _GENERATED]), self.size + self.size // 2
+            )
+            self._pool[index] = Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels))
+            for old in [kept for kept in self._pool if not oldest <= kept < oldest + 2 * _POOL]:
+                del self._pool[old]
+        return self._pool[index]
 
     def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Cut one object out at a random scale and place, and give it label 1."""

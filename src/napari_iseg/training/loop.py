@@ -2,34 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
+import signal
 import time
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
-from timm.layers.attention import Attention
-from timm.models.vision_transformer import Block
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError
-from napari_iseg.models.simpleclick import SimpleClick
+from napari_iseg.training.checkpoint import read_checkpoint, write_whole
 from napari_iseg.training.data import Crops
-from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
+from napari_iseg.training.devices import open_fabric
+from napari_iseg.training.length import RunLength
 from napari_iseg.training.lessons import make_lesson
+from napari_iseg.training.progress import Progress, RunLog
+from napari_iseg.training.starting_point import build_network
+from napari_iseg.training.stopping import StoppedError, StopRequest, leave_stopping_to_the_run
+from napari_iseg.training.stream import SampleNumbers, seed_step
+from napari_iseg.training.watching import Position, Watch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from lightning_fabric import Fabric
+
     from napari_iseg.training.data import Picture
+    from napari_iseg.training.held_back import HeldBack
     from napari_iseg.training.recipe import Recipe, Stage
 
 __all__ = ["Progress", "Trainer", "build_network"]
@@ -37,52 +43,15 @@ __all__ = ["Progress", "Trainer", "build_network"]
 log = logging.getLogger(__name__)
 
 _SAVE_EVERY = 120.0
+_LOG_EVERY = 20
 _CLIP = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a run is, for whoever shows it.
-
-    Parameters
-    ----------
-    step
-        Steps done.
-    fraction
-        Of the run that has passed, by time.
-    loss
-        Running mean.
-    size
-        Present crop size in pixels.
-    samples_per_second
-        Over the whole run.
-    """
-
-    step: int
-    fraction: float
-    loss: float
-    size: int
-    samples_per_second: float
-
-
-def build_network(recipe: Recipe) -> nn.Module:
-    """Return the recipe's network at its random starting point; the caller has seeded torch."""
-    network = recipe.family.build(recipe.network)
-    if recipe.mimetic:
-        if not isinstance(network, SimpleClick):
-            raise IsegError("Only a plain vision transformer can start mimetic; leave 'mimetic' out of the recipe.")
-        backbone = network.backbone
-        with torch.no_grad():
-            backbone.pos_embed.copy_(0.3 * sinusoidal_positions(backbone.grid, network.config.embed_dim)[None])
-        for block in backbone.blocks:
-            assert isinstance(block, Block)
-            assert isinstance(block.attn, Attention)
-            mimetic_attention_(block.attn.qkv, block.attn.proj, network.config.heads)
-    return network
-
-
 class Trainer:
-    """One run of a recipe; it can stop at any moment and go on from its last checkpoint.
+    """One run of a recipe; it can stop, or be killed, at any moment and go on from its last checkpoint.
+
+    A run whose length is in steps or samples gives the same weights then, bit for bit on a CPU, as one that was not
+    interrupted, with the same number of processes.
 
     Parameters
     ----------
@@ -94,8 +63,14 @@ class Trainer:
         Folder for ``checkpoint.pt``, ``log.jsonl`` and ``<name>.safetensors``.
     device
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
-    seconds
-        Length of the run; None for the recipe's.
+    seconds, steps, samples
+        Length of the run; one of them at most, all None for the recipe's.
+    fabric
+        What :func:`napari_iseg.training.devices.open_fabric` returned, instead of ``device``; for many devices.
+    held_back
+        Held-back objects to look at during the run; None looks at none.
+    save_every
+        Seconds between checkpoints.
     """
 
     def __init__(
@@ -106,24 +81,31 @@ class Trainer:
         *,
         device: str = "cpu",
         seconds: float | None = None,
+        steps: int | None = None,
+        samples: int | None = None,
+        fabric: Fabric | None = None,
+        held_back: HeldBack | None = None,
+        save_every: float = _SAVE_EVERY,
     ) -> None:
         self.recipe = recipe
         self.pictures = pictures
         self.output = output
-        self.seconds = recipe.seconds if seconds is None else seconds
+        self.length = RunLength.of({"seconds": seconds, "steps": steps, "samples": samples}) or recipe.length
+        self.save_every = save_every
         self.step = 0
         self.samples = 0
         self.elapsed = 0.0
         self.mean_loss = 0.0
         torch.manual_seed(recipe.seed)
-        self._rng = np.random.default_rng(recipe.seed)
-        precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if _computes_in_bf16(device) else "32-true"
-        self._fabric = Fabric(accelerator=device, devices=1, precision=precision)
+        self._fabric = fabric or open_fabric(device)
         self._network = build_network(recipe)
         optimizer = torch.optim.AdamW(_decay_groups(self._network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
         self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
         self._average = AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
-        output.mkdir(parents=True, exist_ok=True)
+        if self._fabric.is_global_zero:
+            output.mkdir(parents=True, exist_ok=True)
+        self._watch = Watch(held_back, RunLog(output) if self._fabric.is_global_zero else None)
+        self._start_clocks()
 
     @property
     def checkpoint(self) -> Path:
@@ -135,6 +117,15 @@ class Trainer:
         """The file that a finished run leaves."""
         return self.output / f"{self.recipe.name}.safetensors"
 
+    @property
+    def fraction(self) -> float:
+        """How much of the run has passed, in [0, 1]."""
+        return self.length.fraction(seconds=self.elapsed, steps=self.step, samples=self.samples)
+
+    @property
+    def _position(self) -> Position:
+        return Position(self.step, self.samples, self.elapsed, self.fraction, self.mean_loss)
+
     def resume(self) -> None:
         """Go on from the last checkpoint.
 
@@ -143,40 +134,64 @@ class Trainer:
         IsegError
             If there is none, or it is of another recipe.
         """
-        if not self.checkpoint.is_file():
-            raise IsegError(
-                f"There is no checkpoint in {self.output} to resume from; leave --resume out to start anew."
-            )
-        state = torch.load(self.checkpoint, map_location=self._fabric.device, weights_only=True)
-        if state["recipe"] != self.recipe.name:
-            raise IsegError(
-                f"The checkpoint in {self.output} is of the recipe {state['recipe']!r}; choose another --output."
-            )
+        state: dict[str, Any] | IsegError | None = None
+        if self._fabric.is_global_zero:
+            try:
+                state = read_checkpoint(self.checkpoint, self.recipe.name)
+            except IsegError as error:
+                state = error
+        # The other machines may not see the folder.
+        state = self._fabric.broadcast(state)
+        if not isinstance(state, dict):
+            raise state or IsegError("The first process did not say what to resume from; start the run again.")
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
         self.mean_loss = state["mean_loss"]
-        # The stream of samples starts afresh: another seed, so that nothing is seen twice in the same order.
-        self._rng = np.random.default_rng([self.recipe.seed, self.step])
+        self._watch.forget_after(self.step)
 
     def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Path:
-        """Train until the time is up, then write the weights.
+        """Train to the end of the run, then write the weights.
 
         Returns
         -------
         Path
             Of the safetensors file, the running average of the weights in float16.
+
+        Raises
+        ------
+        StoppedError
+            If Ctrl-C or SIGTERM came; what was done is saved.
+        IsegError
+            If the loss is no number any more, or the weights cannot be written at the end.
         """
         starts = [0.0, *(stage.until for stage in self.recipe.stages)]
-        for (start, stop), stage in zip(pairwise(starts), self.recipe.stages, strict=True):
-            if start <= self._fraction < stop:
-                self._run_stage(stage, report)
-        self.save()
+        self._start_clocks()
+        with StopRequest() as request:
+            for (start, stop), stage in zip(pairwise(starts), self.recipe.stages, strict=True):
+                if start <= self.fraction < stop:
+                    self._run_stage(stage, report, request)
+        if self._fabric.is_global_zero:
+            try:
+                self.save()
+            except OSError as error:
+                raise IsegError(
+                    f"The run is done, but {error}; make room in {self.output}, then run the same command with "
+                    "--resume, which repeats what came after the last checkpoint."
+                ) from error
+        self._fabric.barrier()
         return self.weights
 
     def save(self) -> None:
-        """Write the checkpoint and the present weights."""
+        """Write the checkpoint and the present weights.
+
+        Raises
+        ------
+        OSError
+            If they cannot be written; those of before are still there.
+        """
+        # The chance and the order of samples are functions of the step and the samples done (``training.stream``).
         state: dict[str, Any] = {
             "recipe": self.recipe.name,
             "network": self._network.state_dict(),
@@ -187,9 +202,7 @@ class Trainer:
             "elapsed": self.elapsed,
             "mean_loss": self.mean_loss,
         }
-        partial = self.checkpoint.with_suffix(".part")
-        torch.save(state, partial)
-        partial.replace(self.checkpoint)
+        write_whole(self.checkpoint, state)
         metadata = {
             "recipe": self.recipe.name,
             "method": self.recipe.method,
@@ -198,75 +211,136 @@ class Trainer:
             "seconds": f"{self.elapsed:.0f}",
             "data": ", ".join(sorted(self.pictures)),
         }
-        self.recipe.family.save(self.weights, self._average.module, metadata)
+        try:
+            self.recipe.family.save(self.weights, self._average.module, metadata)
+        except SafetensorError as error:
+            raise OSError(f"{self.weights.name} could not be written: {error}") from error
 
-    @property
-    def _fraction(self) -> float:
-        return min(self.elapsed / self.seconds, 1.0)
+    def _start_clocks(self) -> None:
+        self._clock = self._saved = time.monotonic()
+        self._watch.start(self.elapsed, self.fraction)
 
-    def _run_stage(self, stage: Stage, report: Callable[[Progress], None]) -> None:
+    def _run_stage(self, stage: Stage, report: Callable[[Progress], None], request: StopRequest) -> None:
         batches = self._batches(stage)
-        saved = clock = time.monotonic()
-        while self._fraction < stage.until:
-            loss = self._step(next(batches))
-            now = time.monotonic()
-            self.elapsed += now - clock
-            clock = now
+        while self.fraction < stage.until:
+            loss, stopping = self._step(batches, request)
             self.step += 1
-            self.samples += stage.batch
+            self.samples += stage.batch * self.recipe.accumulate * self._fabric.world_size
             self.mean_loss += (loss - self.mean_loss) * max(0.02, 1 / self.step)
-            progress = Progress(self.step, self._fraction, self.mean_loss, stage.size, self.samples / self.elapsed)
-            report(progress)
-            # The last step of a stage too, so that a short run leaves a trace.
-            if self.step % 20 == 0 or self._fraction >= stage.until:
-                self._log(progress)
-            if now - saved > _SAVE_EVERY:
-                self.save()
-                saved = now
+            if self._fabric.is_global_zero:
+                self._tell(stage, report, request)
+            if stopping:
+                self._stop(request)
+            if self._fabric.is_global_zero and time.monotonic() - self._saved > self.save_every:
+                self._save_or_warn()
 
-    def _batches(self, stage: Stage) -> Iterator[tuple[Tensor, Tensor]]:
-        crops = Crops(self.pictures, self.recipe.data, size=stage.size, seed=self.recipe.seed + self.step)
+    def _batches(self, stage: Stage) -> Iterator[tuple[Tensor, ...]]:
+        fabric = self._fabric
+        crops = Crops(self.pictures, self.recipe.data, size=stage.size, seed=self.recipe.seed)
+        numbers = SampleNumbers(
+            start=self.samples, batch=stage.batch, rank=fabric.global_rank, processes=fabric.world_size
+        )
         # On a CPU the network keeps every core busy; a worker would only take one away.
-        workers = 0 if self._fabric.device.type == "cpu" else max((os.cpu_count() or 2) - 2, 1)
-        loader = self._fabric.setup_dataloaders(DataLoader(crops, batch_size=stage.batch, num_workers=workers))
-        assert not isinstance(loader, list)
-        return iter(loader)
+        here = int(os.environ.get("LOCAL_WORLD_SIZE", fabric.world_size))
+        workers = 0 if fabric.device.type == "cpu" else max(((os.cpu_count() or 2) - 2) // here, 1)
+        loader: DataLoader[tuple[Tensor, ...]] = DataLoader(
+            crops,
+            batch_sampler=numbers,
+            num_workers=workers,
+            pin_memory=fabric.device.type == "cuda",
+            worker_init_fn=leave_stopping_to_the_run,
+        )
+        return iter(cast("DataLoader[Any]", fabric.setup_dataloaders(loader, use_distributed_sampler=False)))
 
-    def _step(self, batch: tuple[Tensor, Tensor]) -> float:
-        rgb, target = batch
+    def _step(self, batches: Iterator[tuple[Tensor, ...]], request: StopRequest) -> tuple[float, bool]:
+        """Learn from one batch, or several, and return the loss as it compares and whether to stop."""
+        rng = seed_step(self.recipe.seed, self.step, self._fabric.global_rank)
+        rate, parts = self._learning_rate(), self.recipe.accumulate
         for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        loss, shown = self._lesson(rgb, target, self._rng)
+            group["lr"] = rate
         self._optimizer.zero_grad()
-        self._fabric.backward(loss)
-        self._fabric.clip_gradients(self._lesson, self._optimizer, max_norm=_CLIP)
+        seen, losses = [], []
+        for part in range(parts):
+            rgb, target, *rest = batch = self._watch.waiting_for(batches)
+            with self._fabric.no_backward_sync(self._lesson, enabled=part + 1 < parts):
+                loss, shown = self._lesson(rgb, target, rng, *rest)
+                self._fabric.backward(loss / parts)
+            seen.append(batch)
+            losses.append(shown.detach().double())
+        norm = self._fabric.clip_gradients(self._lesson, self._optimizer, max_norm=_CLIP, error_if_nonfinite=False)
+        mean = torch.stack(losses).mean()
+        finite = bool(mean.isfinite()) and (norm is None or bool(norm.isfinite()))
+        everyone = self._agree(float(mean), finite, request)
+        if not everyone[1]:
+            self._give_up(seen, rate)
         self._optimizer.step()
         self._average.update_parameters(self._network)
-        return float(shown)
+        return everyone[0], everyone[2]
+
+    def _agree(self, loss: float, finite: bool, request: StopRequest) -> tuple[float, bool, bool]:
+        """Return (mean loss, whether all are finite, whether to stop) of all processes, and agree on the time."""
+        now = time.monotonic()
+        self.elapsed += now - self._clock
+        self._clock = now
+        stopping = request.number is not None
+        if self._fabric.world_size == 1:
+            return loss, finite, stopping
+        # One exchange a step. A process that left the loop alone would leave the others waiting for it.
+        own = [loss, float(not finite), float(stopping), self.elapsed if self._fabric.is_global_zero else 0.0]
+        told = torch.tensor(own, dtype=torch.float64, device=self._fabric.device)
+        total = self._fabric.all_reduce(told, reduce_op="sum")
+        assert isinstance(total, Tensor)
+        summed, unfinite, stops, self.elapsed = total.tolist()
+        return summed / self._fabric.world_size, not unfinite, bool(stops)
 
     def _learning_rate(self) -> float:
-        warm = min(self._fraction / self.recipe.warmup, 1.0) if self.recipe.warmup else 1.0
-        cosine = 0.5 * (1 + np.cos(np.pi * self._fraction))
+        warm = min(self.fraction / self.recipe.warmup, 1.0) if self.recipe.warmup else 1.0
+        cosine = 0.5 * (1 + np.cos(np.pi * self.fraction))
         return float(self.recipe.learning_rate * max(warm, 1e-3) * (0.01 + 0.99 * cosine))
 
-    def _log(self, progress: Progress) -> None:
-        entry = {
-            "step": progress.step,
-            "seconds": round(self.elapsed, 1),
-            "loss": round(progress.loss, 5),
-            "size": progress.size,
-            "samples_per_second": round(progress.samples_per_second, 2),
-            "learning_rate": self._learning_rate(),
-        }
-        with (self.output / "log.jsonl").open("a") as file:
-            file.write(json.dumps(entry) + "\n")
+    def _give_up(self, batches: list[tuple[Tensor, ...]], rate: float) -> NoReturn:
+        """Save what the step was about to learn from, with the weights it had, and end the run."""
+        rank = f"-process-{self._fabric.global_rank}" if self._fabric.world_size > 1 else ""
+        file = self.output / f"not-finite-step-{self.step}{rank}.pt"
+        try:
+            write_whole(file, {"step": self.step, "batches": batches, "network": self._network.state_dict()})
+            told = f"the batch and the weights are in {file}"
+        except OSError as error:
+            told = f"the batch could not be saved ({error})"
+        raise IsegError(
+            f"The loss or its gradient is no finite number at step {self.step}, at a learning rate of {rate:.3g}; "
+            f"{told}. Look at its images, or lower the recipe's learning_rate, then go on with --resume."
+        )
 
+    def _tell(self, stage: Stage, report: Callable[[Progress], None], request: StopRequest) -> None:
+        """Look at held-back objects where it is time to, report and log."""
+        looked = self._watch.look(self.elapsed, self._average.module, lambda: request.number is not None)
+        progress = self._watch.progress(self._position, stage.size)
+        report(progress)
+        # The last step of a stage too, so that a short run leaves a trace.
+        if looked or self.step % _LOG_EVERY == 0 or self.fraction >= stage.until:
+            self._watch.write(self._position, progress, self._learning_rate(), looked=looked)
 
-def _computes_in_bf16(device: str) -> bool:
-    """Whether the device has fast arithmetic in bfloat16."""
-    if device == "cuda":
-        return torch.cuda.is_bf16_supported()
-    return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
+    def _save_or_warn(self) -> bool:
+        """Save; on a full disk go on with the last good checkpoint."""
+        try:
+            self.save()
+            return True
+        except OSError as error:
+            log.warning("%s; the run goes on, and the last good checkpoint stays.", error)
+            return False
+        finally:
+            self._saved = time.monotonic()
+
+    def _stop(self, request: StopRequest) -> NoReturn:
+        saved = self._save_or_warn() if self._fabric.is_global_zero else True
+        self._fabric.barrier()
+        told = "saved" if saved else "but not saved: the last good checkpoint is older"
+        raise StoppedError(
+            f"Stopped at step {self.step}, {self.fraction:.0%} of the run, {told}. The same command with --resume goes "
+            f"on from {self.checkpoint}.",
+            request.number or int(signal.SIGTERM),
+        )
 
 
 def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:

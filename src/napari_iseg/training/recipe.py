@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_iseg.errors import IsegError, UnknownNameError
+from napari_iseg.errors import IsegError, OptionError, UnknownNameError
 from napari_iseg.inference.opening import resolve
+from napari_iseg.training.length import UNITS, RunLength
 from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class Stage:
     size
         Rows and columns of the crops.
     batch
-        Samples a step.
+        Samples at a time on each device; a step learns from as many times the recipe's ``accumulate`` and the devices.
     """
 
     until: float
@@ -87,8 +88,9 @@ class Recipe:
         published one to begin from.
     stages
         One after the other, by the fraction of the run that has passed.
-    seconds
-        Length of the run in wall time; ``--max-seconds`` overrides it.
+    seconds, steps, samples
+        Length of the run: one of wall time, steps, and samples, the others None. ``--max-seconds`` and so on override
+        it. A run in steps or samples gives the same weights however often it is interrupted.
     seed
         Of everything random.
     learning_rate, betas, weight_decay, warmup
@@ -115,6 +117,8 @@ class Recipe:
         AGR), of each answer; any method can train with either.
     focal_alpha
         Of the normalised focal loss.
+    accumulate
+        Batches that a step learns from; for batches larger than the device's memory.
     ema
         Decay per step of the averaged weights that are saved.
     mimetic
@@ -126,7 +130,9 @@ class Recipe:
     network: Any
     stages: tuple[Stage, ...]
     data: DataRecipe
-    seconds: float
+    seconds: float | None = None
+    steps: int | None = None
+    samples: int | None = None
     seed: int = 0
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.99)
@@ -142,6 +148,7 @@ class Recipe:
     boundary_clicks: float = 0.0
     loss: str = "normalized-focal"
     focal_alpha: float = 0.5
+    accumulate: int = 1
     ema: float = 0.998
     mimetic: bool = False
 
@@ -150,6 +157,18 @@ class Recipe:
             raise UnknownNameError("schedule", self.schedule, SCHEDULES)
         if self.loss not in LOSSES:
             raise UnknownNameError("loss", self.loss, LOSSES)
+        if self.accumulate < 1:
+            raise OptionError(f"accumulate must be a whole number of at least 1; {self.accumulate} was given.")
+        # Two lengths, or none, are refused here and not an hour later.
+        _ = self.length
+
+    @property
+    def length(self) -> RunLength:
+        """How long the run is."""
+        length = RunLength.of({"seconds": self.seconds, "steps": self.steps, "samples": self.samples})
+        if length is None:
+            raise OptionError(f"The recipe {self.name!r} has no length; give it one of {', '.join(UNITS)}.")
+        return length
 
     @property
     def family(self) -> Family:
