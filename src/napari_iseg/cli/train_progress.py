@@ -35,7 +35,8 @@ def run_shown(trainer: Trainer, console: Console) -> None:
     logger.addHandler(handler)
     try:
         with Progress(BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"), console=console) as bar:
-            task = bar.add_task("starting", total=1.0, completed=trainer.fraction)
+            task = bar.add_task("starting", total=1.0)
+            bar.update(task, completed=trainer.fraction)
             weights = trainer.run(lambda now: bar.update(task, completed=now.fraction, description=_line(now)))
     except StoppedError as stopped:
         console.print(str(stopped), markup=False, highlight=False, soft_wrap=True)

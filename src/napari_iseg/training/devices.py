@@ -11,7 +11,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 
 from napari_iseg.errors import OptionError
 
-__all__ = ["open_fabric"]
+__all__ = ["loader_workers", "open_fabric"]
 
 
 def open_fabric(
@@ -61,6 +61,13 @@ def open_fabric(
     fabric = Fabric(accelerator=device, devices=here, num_nodes=machines, strategy=strategy, precision=precision)
     fabric.launch()
     return fabric
+
+
+def loader_workers(processes: int) -> int:
+    """Return how many workers of a data loader this process gets, of so many processes of the run altogether."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    here = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
+    return max((cores - 2) // here, 1)
 
 
 def _launched() -> tuple[int, int] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import time
 from itertools import pairwise
@@ -11,18 +10,17 @@ from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError
-from napari_iseg.training.checkpoint import read_checkpoint, write_whole
 from napari_iseg.training.data import Crops
-from napari_iseg.training.devices import open_fabric
+from napari_iseg.training.devices import loader_workers, open_fabric
 from napari_iseg.training.length import RunLength
 from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.progress import Progress, RunLog
+from napari_iseg.training.run_files import RunFiles
 from napari_iseg.training.starting_point import build_network
 from napari_iseg.training.stopping import StoppedError, StopRequest, leave_stopping_to_the_run
 from napari_iseg.training.stream import SampleNumbers, seed_step
@@ -89,7 +87,7 @@ class Trainer:
     ) -> None:
         self.recipe = recipe
         self.pictures = pictures
-        self.output = output
+        self._files = RunFiles(output, recipe)
         self.length = RunLength.of({"seconds": seconds, "steps": steps, "samples": samples}) or recipe.length
         self.save_every = save_every
         self.step = 0
@@ -110,12 +108,12 @@ class Trainer:
     @property
     def checkpoint(self) -> Path:
         """The file from which a run goes on."""
-        return self.output / "checkpoint.pt"
+        return self._files.checkpoint
 
     @property
     def weights(self) -> Path:
         """The file that a finished run leaves."""
-        return self.output / f"{self.recipe.name}.safetensors"
+        return self._files.weights
 
     @property
     def fraction(self) -> float:
@@ -134,16 +132,7 @@ class Trainer:
         IsegError
             If there is none, or it is of another recipe.
         """
-        state: dict[str, Any] | IsegError | None = None
-        if self._fabric.is_global_zero:
-            try:
-                state = read_checkpoint(self.checkpoint, self.recipe.name)
-            except IsegError as error:
-                state = error
-        # The other machines may not see the folder.
-        state = self._fabric.broadcast(state)
-        if not isinstance(state, dict):
-            raise state or IsegError("The first process did not say what to resume from; start the run again.")
+        state = self._files.read_for_all(self._fabric)
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -177,7 +166,7 @@ class Trainer:
                 self.save()
             except OSError as error:
                 raise IsegError(
-                    f"The run is done, but {error}; make room in {self.output}, then run the same command with "
+                    f"The run is done, but {error}; make room for it, then run the same command with "
                     "--resume, which repeats what came after the last checkpoint."
                 ) from error
         self._fabric.barrier()
@@ -191,30 +180,7 @@ class Trainer:
         OSError
             If they cannot be written; those of before are still there.
         """
-        # The chance and the order of samples are functions of the step and the samples done (``training.stream``).
-        state: dict[str, Any] = {
-            "recipe": self.recipe.name,
-            "network": self._network.state_dict(),
-            "average": self._average.state_dict(),
-            "optimizer": self._optimizer.state_dict(),
-            "step": self.step,
-            "samples": self.samples,
-            "elapsed": self.elapsed,
-            "mean_loss": self.mean_loss,
-        }
-        write_whole(self.checkpoint, state)
-        metadata = {
-            "recipe": self.recipe.name,
-            "method": self.recipe.method,
-            "steps": str(self.step),
-            "samples": str(self.samples),
-            "seconds": f"{self.elapsed:.0f}",
-            "data": ", ".join(sorted(self.pictures)),
-        }
-        try:
-            self.recipe.family.save(self.weights, self._average.module, metadata)
-        except SafetensorError as error:
-            raise OSError(f"{self.weights.name} could not be written: {error}") from error
+        self._files.save(self._network, self._average, self._optimizer, self._position, sorted(self.pictures))
 
     def _start_clocks(self) -> None:
         self._clock = self._saved = time.monotonic()
@@ -241,8 +207,7 @@ class Trainer:
             start=self.samples, batch=stage.batch, rank=fabric.global_rank, processes=fabric.world_size
         )
         # On a CPU the network keeps every core busy; a worker would only take one away.
-        here = int(os.environ.get("LOCAL_WORLD_SIZE", fabric.world_size))
-        workers = 0 if fabric.device.type == "cpu" else max(((os.cpu_count() or 2) - 2) // here, 1)
+        workers = 0 if fabric.device.type == "cpu" else loader_workers(fabric.world_size)
         loader: DataLoader[tuple[Tensor, ...]] = DataLoader(
             crops,
             batch_sampler=numbers,
@@ -300,13 +265,8 @@ class Trainer:
 
     def _give_up(self, batches: list[tuple[Tensor, ...]], rate: float) -> NoReturn:
         """Save what the step was about to learn from, with the weights it had, and end the run."""
-        rank = f"-process-{self._fabric.global_rank}" if self._fabric.world_size > 1 else ""
-        file = self.output / f"not-finite-step-{self.step}{rank}.pt"
-        try:
-            write_whole(file, {"step": self.step, "batches": batches, "network": self._network.state_dict()})
-            told = f"the batch and the weights are in {file}"
-        except OSError as error:
-            told = f"the batch could not be saved ({error})"
+        process = self._fabric.global_rank if self._fabric.world_size > 1 else None
+        told = self._files.save_batches(batches, self._network, self.step, process)
         raise IsegError(
             f"The loss or its gradient is no finite number at step {self.step}, at a learning rate of {rate:.3g}; "
             f"{told}. Look at its images, or lower the recipe's learning_rate, then go on with --resume."
