@@ -68,7 +68,7 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(
     recipe, output = tmp_path / "tiny.toml", tmp_path / "killed"
     recipe.write_text(RECIPE_FILE)
     command = ("-m", "napari_iseg", "train", recipe, "--data", folder, "--output", output, "--device", "cpu")
-    options = ("--max-steps", 150, "--save-every", 0.1)
+    options = ("--max-steps", 60, "--save-every", 0.3, "--look-share", 0.3)
     with start(*command, *options) as process:
         wait_for(output / "checkpoint.pt")
         # Whatever it does then: a step, a look at held-back objects, half of a checkpoint.
@@ -77,12 +77,12 @@ def test_a_run_that_is_killed_ends_with_the_same_bits(
         process.communicate()
     assert process.returncode == -signal.SIGKILL, "it was done before it could be killed"
     killed_at = checkpoint_of(output)["step"]
-    assert 0 < killed_at < 150
+    assert 0 < killed_at < 60
     with start(*command, *options, "--resume") as process:
         said = process.communicate()[1]
     assert process.returncode == 0, said
 
-    straight = Trainer(RECIPE, pictures, tmp_path / "straight", steps=150)
+    straight = Trainer(RECIPE, pictures, tmp_path / "straight", steps=60)
     straight.run()
     interrupted, whole = checkpoint_of(output), checkpoint_of(tmp_path / "straight")
     for part in ("step", "samples", "mean_loss", "network", "average", "optimizer"):
@@ -161,16 +161,14 @@ def test_a_step_learns_from_all_its_batches(pictures: dict[str, list[Picture]], 
 
     torch.manual_seed(recipe.seed)
     network = build_network(recipe)
-    lesson = make_lesson(network, recipe)
+    fabric = open_fabric("cpu")
+    lesson = fabric.setup_module(make_lesson(network, recipe))
     crops = Crops(pictures, recipe.data, size=32, seed=recipe.seed)
     rng = seed_step(recipe.seed, 0, 0)
-    fabric = open_fabric("cpu")
     for part in range(3):
         samples = [crops[number] for number in range(4 * part, 4 * part + 4)]
         rgb, target = (torch.stack(column) for column in zip(*samples, strict=True))
-        with fabric.autocast():
-            loss = lesson(rgb, target, rng)[0]
-        (loss / 3).backward()
+        fabric.backward(lesson(rgb, target, rng)[0] / 3)
     torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
     gradients = [p.grad for p in network.parameters() if p.grad is not None]
     expected = sorted(float(gradient.abs().sum()) * 0.1 for gradient in gradients)

@@ -12,7 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from napari_iseg.training.points import add_correcting_clicks, empty_points, sample_first_points
+from napari_iseg.interactions import Click
+from napari_iseg.training.device_clicks import correcting_clicks, first_points
+from napari_iseg.training.points import add_click, add_correcting_clicks, empty_points, sample_first_points
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,13 +56,12 @@ def icl_answers(
     list
         Logits (B, 1, H, W) of each answer. The previous mask enters detached: gradients flow through each pass alone.
     """
-    truths = target.cpu().numpy()
-    points = _first_points(truths, recipe, rng)
+    points = _first_points(target, recipe, rng)
     previous = torch.zeros_like(rgb[:, :1])
     answers = []
     for term in range(int(rng.integers(1, recipe.icl_terms + 1))):
         if term:
-            _correct(points, previous, truths, recipe, rng)
+            _correct(points, previous, target, recipe, rng)
         logits = network(_input(rgb, previous, recipe, rng), torch.from_numpy(points).to(rgb.device))
         previous = logits.detach().float().sigmoid()
         answers.append(logits)
@@ -99,8 +100,7 @@ def corrected_question(
     tuple
         (B, 4, H, W) image and previous mask, and (B, 2n, 3) float32 points.
     """
-    truths = target.cpu().numpy()
-    points = _first_points(truths, recipe, rng)
+    points = _first_points(target, recipe, rng)
     previous = torch.zeros_like(rgb[:, :1])
     fewest, most = recipe.sampled_passes
     passes = int(rng.integers(fewest, most + 1))
@@ -109,18 +109,20 @@ def corrected_question(
         for number in range(1, passes + 1):
             given = torch.from_numpy(points.copy()).to(rgb.device)
             previous = network(_input(rgb, previous, recipe, rng), given).float().sigmoid()
-            _correct(points, previous, truths, recipe, rng, from_end=number)
+            _correct(points, previous, target, recipe, rng, from_end=number)
     network.train()
     return _input(rgb, previous, recipe, rng), points
 
 
-def _first_points(truths: np.ndarray, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
+def _first_points(target: Tensor, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:
     """Return (B, 2 * slots, 3): random clicks, or for some batches the one that corrects an empty answer."""
+    slots, inner = recipe.click_slots, recipe.inner_first_clicks
     if rng.random() < recipe.random_first_clicks:
-        inner = recipe.inner_first_clicks
-        return np.stack([sample_first_points(truth, recipe.click_slots, rng, inner_first=inner) for truth in truths])
-    points = empty_points(len(truths), recipe.click_slots)
-    add_correcting_clicks(points, np.zeros(truths.shape, np.float32), truths, rng)
+        if target.is_cuda:
+            return first_points(target, slots, rng, inner_first=inner)
+        return np.stack([sample_first_points(truth, slots, rng, inner_first=inner) for truth in target.cpu().numpy()])
+    points = empty_points(len(target), slots)
+    _add_corrections(points, torch.zeros_like(target, dtype=torch.float32), target, rng)
     return points
 
 
@@ -135,11 +137,31 @@ def _input(rgb: Tensor, previous: Tensor, recipe: Recipe, rng: np.random.Generat
 def _correct(
     points: np.ndarray,
     previous: Tensor,
-    truths: np.ndarray,
+    target: Tensor,
     recipe: Recipe,
     rng: np.random.Generator,
     *,
     from_end: int | None = None,
 ) -> None:
-    answers = previous[:, 0].float().cpu().numpy()
-    add_correcting_clicks(points, answers, truths, rng, from_end=from_end, boundary_share=recipe.boundary_clicks)
+    share = recipe.boundary_clicks
+    _add_corrections(points, previous[:, 0].float(), target, rng, from_end=from_end, boundary_share=share)
+
+
+def _add_corrections(
+    points: np.ndarray,
+    probability: Tensor,
+    target: Tensor,
+    rng: np.random.Generator,
+    *,
+    from_end: int | None = None,
+    boundary_share: float = 0.0,
+) -> None:
+    """Add a click to each sample, in place; simulated where the batch is."""
+    if not target.is_cuda:
+        answers, truths = probability.cpu().numpy(), target.cpu().numpy()
+        add_correcting_clicks(points, answers, truths, rng, from_end=from_end, boundary_share=boundary_share)
+        return
+    clicks = correcting_clicks(probability, target, rng, boundary_share=boundary_share)
+    for sample, (row, column, sign) in zip(points, clicks.tolist(), strict=True):
+        if sign >= 0:
+            add_click(sample, Click(row, column, positive=bool(sign)), from_end=from_end)

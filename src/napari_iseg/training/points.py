@@ -13,7 +13,7 @@ from napari_iseg.interactions.simulated_clicks import sample_boundary_click
 if TYPE_CHECKING:
     from napari_iseg.interactions import Click
 
-__all__ = ["add_click", "add_correcting_clicks", "empty_points", "sample_first_points"]
+__all__ = ["add_click", "add_correcting_clicks", "draw_count", "empty_points", "sample_first_points"]
 
 _DECAY = 0.8
 
@@ -107,8 +107,8 @@ def sample_first_points(
     inside = target == 1
     eroded = ndimage.binary_erosion(inside, iterations=3, structure=np.ones((3, 3)))
     core = eroded if eroded.sum() > 10 and rng.random() < 0.9 else inside
-    _fill(points[:slots], core, 1 + _count(slots - 1, rng), rng)
-    negatives = _count(slots, rng)
+    _fill(points[:slots], core, 1 + draw_count(slots - 1, rng), rng)
+    negatives = draw_count(slots, rng)
     if negatives:
         width = int(np.ceil(0.1 * np.sqrt(inside.sum())))
         band = ndimage.binary_dilation(inside, iterations=width, structure=np.ones((3, 3))) & (target == 0)
@@ -124,7 +124,7 @@ def sample_first_points(
     return points
 
 
-def _count(most: int, rng: np.random.Generator) -> int:
+def draw_count(most: int, rng: np.random.Generator) -> int:
     """Draw from 0..most with probability proportional to 0.8 to the power of the number."""
     weights = _DECAY ** np.arange(most + 1)
     return int(rng.choice(most + 1, p=weights / weights.sum()))
