@@ -105,7 +105,9 @@ def test_a_log_that_cannot_be_written_costs_only_the_entry(tmp_path: Path, caplo
 def test_the_curves_are_there_for_tensorboard(tmp_path: Path) -> None:
     if not (find_spec("tensorboardX") or find_spec("tensorboard")):
         pytest.skip("neither tensorboardX nor tensorboard is installed")
-    RunLog(tmp_path).write({"step": 3, "loss": 0.5, "iou": {"cells": {"1": 0.25}}})
+    run_log = RunLog(tmp_path)
+    run_log.write({"step": 3, "loss": 0.5, "iou": {"cells": {"1": 0.25}}})
+    run_log.close()
     (events,) = (tmp_path / "tensorboard").glob("events*")
     written = events.read_bytes()
     assert b"loss" in written

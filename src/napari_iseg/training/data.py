@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.training.recipe import DataRecipe
 
-__all__ = ["Crops", "Picture", "load_pictures"]
+__all__ = ["MIN_VISIBLE", "SMOOTHED", "Crops", "Picture", "load_pictures"]
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +36,11 @@ _POOL = 24
 _RENEWED = 0.25
 # Apart from the samples, whose seeds have two numbers.
 _GENERATED = 2
-# Pixels of an object that a crop must show.
-_MIN_VISIBLE = 12
+MIN_VISIBLE = 12
+"""Pixels of an object that a crop must show."""
+
+SMOOTHED = 0.3
+"""Share of crops that are filtered before they are sampled; the predictor's are not."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -184,20 +187,24 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def _sample(self, number: int, rng: np.random.Generator) -> LabelledImage:
         """Return an augmented crop around an object, which has label 1; what else it shows has others."""
         while True:
+            rgb, labels = self._crop(*self.choose(number, rng), rng)
+            if (labels == 1).sum() >= MIN_VISIBLE:
+                return LabelledImage(*augment(rgb, labels, rng))
+
+    def choose(self, number: int, rng: np.random.Generator) -> tuple[Picture, int, tuple[int, int, int, int]]:
+        """Return a picture, the label of an object on it, and a window of random scale and place around that."""
+        while True:
             name = self._names[rng.choice(len(self._names), p=self._weights)]
             picture = self._generated(number, rng) if name == "procedural" else _pick(self.pictures[name], rng)
-            if not picture.boxes:
-                continue
-            rgb, labels = self._crop(picture, rng)
-            if (labels == 1).sum() >= _MIN_VISIBLE:
-                return LabelledImage(*augment(rgb, labels, rng))
+            if picture.boxes:
+                return (picture, *self._window(picture, rng))
 
     def _object(self, sample: LabelledImage, rng: np.random.Generator) -> np.ndarray:
         """Return (H, W) bool: the sample's object, sometimes with another one that it shows."""
         inside = sample.labels == 1
         if self.recipe.merged_share and rng.random() < self.recipe.merged_share:
             labels, counts = np.unique(sample.labels[sample.labels > 1], return_counts=True)
-            others = labels[counts >= _MIN_VISIBLE]
+            others = labels[counts >= MIN_VISIBLE]
             if others.size:
                 inside |= sample.labels == rng.choice(others)
         return inside
@@ -206,18 +213,19 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         # Making an image takes longer than cutting one, so each serves a few crops. Which ones there are to choose from
         # follows from the sample's number, not from what was drawn before it.
         oldest = int(number * self._weights[-1] * _RENEWED)
-        index = oldest + int(rng.integers(_POOL))
+        for old in [kept for kept in self._pool if not oldest <= kept < oldest + 2 * _POOL]:
+            del self._pool[old]
+        return self.generated(oldest + int(rng.integers(_POOL)))
+
+    def generated(self, index: int) -> Picture:
+        """Return the generated picture of this number, from 0 on, which may have to be made."""
         if index not in self._pool:
-            rgb, labels = procedural_sample(
-                np.random.default_rng([self.seed, index, _GENERATED]), self.size + self.size // 2
-            )
+            rng = np.random.default_rng([self.seed, index, _GENERATED])
+            rgb, labels = procedural_sample(rng, self.size + self.size // 2)
             self._pool[index] = Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels))
-            for old in [kept for kept in self._pool if not oldest <= kept < oldest + 2 * _POOL]:
-                del self._pool[old]
         return self._pool[index]
 
-    def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Cut one object out at a random scale and place, and give it label 1."""
+    def _window(self, picture: Picture, rng: np.random.Generator) -> tuple[int, tuple[int, int, int, int]]:
         label = int(rng.choice(list(picture.boxes)))
         box = picture.boxes[label]
         longest = max(box[1] - box[0], box[3] - box[2])
@@ -228,10 +236,15 @@ class Crops(Dataset[tuple[torch.Tensor, torch.Tensor]]):
         stretch = np.exp(rng.uniform(-0.15, 0.15))
         rows = _span(box[0], box[1], longest / ratio * stretch, picture.labels.shape[0], rng)
         columns = _span(box[2], box[3], longest / ratio / stretch, picture.labels.shape[1], rng)
-        window = (*rows, *columns)
+        return label, (*rows, *columns)
+
+    def _crop(
+        self, picture: Picture, label: int, window: tuple[int, int, int, int], rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Cut a window out, and give the object label 1."""
         labels = _nearest(picture.labels, window, (self.size, self.size))
         labels = np.where(labels == label, 1, np.where(labels > 0, labels + 1, labels))
-        return _resized(picture.rgb, window, (self.size, self.size), antialias=rng.random() < 0.3), labels
+        return _resized(picture.rgb, window, (self.size, self.size), antialias=rng.random() < SMOOTHED), labels
 
 
 def _pick(pictures: list[Picture], rng: np.random.Generator) -> Picture:

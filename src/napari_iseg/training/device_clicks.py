@@ -17,7 +17,7 @@ from napari_iseg.training.points import draw_count
 if TYPE_CHECKING:
     from torch import Tensor
 
-__all__ = ["correcting_clicks", "depth", "first_points"]
+__all__ = ["correcting_clicks", "depth", "first_points", "pick_places"]
 
 _THRESHOLD = 0.49
 _BOUNDARY = 10
@@ -67,12 +67,12 @@ def correcting_clicks(
     deepest = both.flatten(2).amax(2)
     positive = deepest[0] > deepest[1]
     chosen = torch.where(positive[:, None, None], both[0], both[1])
-    places = _pick(chosen > deepest.amax(0)[:, None, None] / 2, 1, chance)[:, 0]
+    places = pick_places(chosen > deepest.amax(0)[:, None, None] / 2, 1, chance)[:, 0]
     if boundary_share:
         inside = (target == 1).float()[:, None]
         side = 2 * _BOUNDARY + 1
         near = functional.max_pool2d(inside, side, 1, _BOUNDARY) * functional.max_pool2d(1 - inside, side, 1, _BOUNDARY)
-        along = _pick((missed | wrong) & (near[:, 0] > 0), 1, chance)[:, 0]
+        along = pick_places((missed | wrong) & (near[:, 0] > 0), 1, chance)[:, 0]
         taken = torch.from_numpy(rng.random(len(target)) < boundary_share).to(target.device) & (along >= 0)
         on_object = (target == 1).flatten(1).gather(1, along.clamp(min=0)[:, None])[:, 0]
         places, positive = torch.where(taken, along, places), torch.where(taken, on_object, positive)
@@ -108,7 +108,7 @@ def first_points(target: Tensor, slots: int, rng: np.random.Generator, *, inner_
     middle = depth(inside) if inner_first else inside.float()
     masks = (core, _band(inside) & (target == 0), target == 0, middle > middle.amax((1, 2), keepdim=True) / 1.7)
     # One transfer for the batch: places for every slot, of which each sample takes as many as it has clicks.
-    places = torch.stack([_pick(mask, slots, chance) for mask in masks]).cpu().numpy()
+    places = torch.stack([pick_places(mask, slots, chance) for mask in masks]).cpu().numpy()
     points = np.full((len(target), 2 * slots, 3), -1, np.float32)
     for sample, (cores, bands, grounds, middles) in zip(points, places.swapaxes(0, 1), strict=True):
         negatives = draw_count(slots, rng)
@@ -145,7 +145,7 @@ def _band(inside: Tensor) -> Tensor:
     return reached
 
 
-def _pick(mask: Tensor, count: int, chance: torch.Generator) -> Tensor:
+def pick_places(mask: Tensor, count: int, chance: torch.Generator) -> Tensor:
     """Return (B, count) flat places, each pixel of a mask equally likely, with repetition; -1 where it is empty."""
     ranks = mask.flatten(1).cumsum(1)
     most = ranks[:, -1:]

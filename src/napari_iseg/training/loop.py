@@ -16,6 +16,7 @@ from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError
 from napari_iseg.training.data import Crops
+from napari_iseg.training.device_crops import DeviceCrops, fits_device
 from napari_iseg.training.devices import loader_workers, open_fabric
 from napari_iseg.training.length import RunLength
 from napari_iseg.training.lessons import make_lesson
@@ -69,6 +70,9 @@ class Trainer:
         Held-back objects to look at during the run; None looks at none.
     save_every
         Seconds between checkpoints.
+    device_data
+        Whether images live on the device, where crops are cut and changed for a whole batch at once; None for wherever
+        that is faster, on CUDA. Recipes that paste objects do that on the host.
     """
 
     def __init__(
@@ -84,6 +88,7 @@ class Trainer:
         fabric: Fabric | None = None,
         held_back: HeldBack | None = None,
         save_every: float = _SAVE_EVERY,
+        device_data: bool | None = None,
     ) -> None:
         self.recipe = recipe
         self.pictures = pictures
@@ -96,6 +101,7 @@ class Trainer:
         self.mean_loss = 0.0
         torch.manual_seed(recipe.seed)
         self._fabric = fabric or open_fabric(device)
+        self._on_device = fits_device(recipe.data, self._fabric.device, device_data)
         self._network = build_network(recipe)
         optimizer = torch.optim.AdamW(_decay_groups(self._network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
         self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
@@ -157,10 +163,13 @@ class Trainer:
         """
         starts = [0.0, *(stage.until for stage in self.recipe.stages)]
         self._start_clocks()
-        with StopRequest() as request:
-            for (start, stop), stage in zip(pairwise(starts), self.recipe.stages, strict=True):
-                if start <= self.fraction < stop:
-                    self._run_stage(stage, report, request)
+        try:
+            with StopRequest() as request:
+                for (start, stop), stage in zip(pairwise(starts), self.recipe.stages, strict=True):
+                    if start <= self.fraction < stop:
+                        self._run_stage(stage, report, request)
+        finally:
+            self._watch.close()
         if self._fabric.is_global_zero:
             try:
                 self.save()
@@ -206,6 +215,8 @@ class Trainer:
         numbers = SampleNumbers(
             start=self.samples, batch=stage.batch, rank=fabric.global_rank, processes=fabric.world_size
         )
+        if self._on_device:
+            return iter(DeviceCrops(crops, numbers, fabric.device))
         # On a CPU the network keeps every core busy; a worker would only take one away.
         workers = 0 if fabric.device.type == "cpu" else loader_workers(fabric.world_size)
         loader: DataLoader[tuple[Tensor, ...]] = DataLoader(

@@ -67,9 +67,8 @@ class RunLog:
     def __init__(self, folder: Path) -> None:
         self.file = folder / "log.jsonl"
         self._board: TensorBoardLogger | None = None
-        if find_spec("tensorboardX") or find_spec("tensorboard"):
-            self._board = TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False)
-        else:
+        self._start_board(folder)
+        if self._board is None:
             _log.info(
                 "TensorBoard is not installed, so the numbers are in %s alone; for curves as well: "
                 "pip install 'napari-iseg[train]'.",
@@ -83,12 +82,12 @@ class RunLog:
                 file.write(json.dumps(entry) + "\n")
             if self._board is not None:
                 self._board.log_metrics(dict(_flat(entry)), step=entry["step"])
-                self._board.experiment.flush()
         except OSError as error:
             _log.warning("An entry of %s could not be written (%s); the run goes on.", self.file, error)
 
     def forget_after(self, step: int) -> None:
         """Take out what a run that was killed had done after its last checkpoint: it is going to be done again."""
+        self._start_board(self.file.parent, purge_step=step + 1)
         if not self.file.is_file():
             return
         lines = self.file.read_text().splitlines()
@@ -97,6 +96,18 @@ class RunLog:
             partial = self.file.with_suffix(".part")
             partial.write_text("".join(line + "\n" for line in kept))
             partial.replace(self.file)
+
+    def close(self) -> None:
+        """Write what is still on its way to TensorBoard's files."""
+        if self._board is not None:
+            self._board.finalize("success")
+
+    def _start_board(self, folder: Path, **options: Any) -> None:
+        """Have a file for TensorBoard; it is made with the first entry."""
+        if find_spec("tensorboardX") or find_spec("tensorboard"):
+            self._board = TensorBoardLogger(
+                folder, name="", version="tensorboard", default_hp_metric=False, flush_secs=10, **options
+            )
 
 
 def _flat(entry: Mapping[str, Any], before: str = "") -> list[tuple[str, float]]:

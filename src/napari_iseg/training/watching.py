@@ -114,6 +114,11 @@ class Watch:
         if self._log is not None:
             self._log.write(entry)
 
+    def close(self) -> None:
+        """Finish the log."""
+        if self._log is not None:
+            self._log.close()
+
     def forget_after(self, step: int) -> None:
         """Take out of the log what is going to be done again."""
         if self._log is not None:
