@@ -54,9 +54,8 @@ def test_crops_are_those_of_a_grid_sample() -> None:
 
 
 def test_a_smoothed_crop_has_no_patterns_and_the_others_stay() -> None:
-    stripes = np.zeros((160, 160, 3), np.uint8)
-    stripes[:, ::2] = 255
-    images = DeviceImages([Picture(stripes, np.ones((160, 160), np.int32), {})], CPU)
+    grains = np.random.default_rng(0).integers(0, 256, (160, 160, 3), np.uint8)
+    images = DeviceImages([Picture(grains, np.ones((160, 160), np.int32), {})], CPU)
     windows = torch.tensor([[0, 160, 0, 160]]).repeat(2, 1)
     rgb, _ = images.cut(torch.tensor([0, 0]), windows, 40, smooth=torch.tensor([True, False]))
     plain, _ = images.cut(torch.tensor([0]), windows[:1], 40)

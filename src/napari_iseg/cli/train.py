@@ -35,6 +35,10 @@ def train(
         float, typer.Option(help="Share of the time for clicking on held-back objects during the run; 0 never does.")
     ] = 0.05,
     look_objects: Annotated[int, typer.Option(help="Held-back objects of each folder to click on.")] = 3,
+    device_data: Annotated[
+        bool | None,
+        typer.Option("--device-data/--host-data", help="Keep the images on the device; on CUDA when left out."),
+    ] = None,
 ) -> None:
     """Train a checkpoint from random initialisation. Held-back files of each folder are left out.
 
@@ -69,6 +73,7 @@ def train(
         samples=max_samples,
         held_back=HeldBack(chosen.method, looked_at, share=look_share),
         save_every=save_every,
+        device_data=device_data,
     )
     if resume:
         trainer.resume()
