@@ -6,24 +6,24 @@ import logging
 import signal
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError
+from napari_iseg.training.batches import open_batches
 from napari_iseg.training.data import Crops
-from napari_iseg.training.device_crops import DeviceCrops, fits_device
-from napari_iseg.training.devices import loader_workers, open_fabric
+from napari_iseg.training.device_crops import fits_device
+from napari_iseg.training.devices import open_fabric
 from napari_iseg.training.length import RunLength
 from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.progress import Progress, RunLog
 from napari_iseg.training.run_files import RunFiles
 from napari_iseg.training.starting_point import build_network
-from napari_iseg.training.stopping import StoppedError, StopRequest, leave_stopping_to_the_run
+from napari_iseg.training.stopping import StoppedError, StopRequest
 from napari_iseg.training.stream import SampleNumbers, seed_step
 from napari_iseg.training.watching import Position, Watch
 
@@ -215,18 +215,7 @@ class Trainer:
         numbers = SampleNumbers(
             start=self.samples, batch=stage.batch, rank=fabric.global_rank, processes=fabric.world_size
         )
-        if self._on_device:
-            return iter(DeviceCrops(crops, numbers, fabric.device))
-        # On a CPU the network keeps every core busy; a worker would only take one away.
-        workers = 0 if fabric.device.type == "cpu" else loader_workers(fabric.world_size)
-        loader: DataLoader[tuple[Tensor, ...]] = DataLoader(
-            crops,
-            batch_sampler=numbers,
-            num_workers=workers,
-            pin_memory=fabric.device.type == "cuda",
-            worker_init_fn=leave_stopping_to_the_run,
-        )
-        return iter(cast("DataLoader[Any]", fabric.setup_dataloaders(loader, use_distributed_sampler=False)))
+        return open_batches(crops, numbers, fabric, on_device=self._on_device)
 
     def _step(self, batches: Iterator[tuple[Tensor, ...]], request: StopRequest) -> tuple[float, bool]:
         """Learn from one batch, or several, and return the loss as it compares and whether to stop."""
