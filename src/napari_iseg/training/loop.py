@@ -141,7 +141,7 @@ class Trainer:
         state = self._files.read_for_all(self._fabric)
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.optimizer.load_state_dict(state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
         self.mean_loss = state["mean_loss"]
         self._watch.forget_after(self.step)
@@ -221,7 +221,8 @@ class Trainer:
         """Learn from one batch, or several, and return the loss as it compares and whether to stop."""
         rng = seed_step(self.recipe.seed, self.step, self._fabric.global_rank)
         rate, parts = self._learning_rate(), self.recipe.accumulate
-        for group in self._optimizer.param_groups:
+        # Of the optimiser itself: what Fabric wraps around it keeps the groups from before a resume.
+        for group in self._optimizer.optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.zero_grad()
         seen, losses = [], []
