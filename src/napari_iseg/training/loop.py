@@ -141,7 +141,7 @@ class Trainer:
         state = self._files.read_for_all(self._fabric)
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
-        self._optimizer.optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
         self.mean_loss = state["mean_loss"]
         self._watch.forget_after(self.step)
@@ -219,19 +219,17 @@ class Trainer:
 
     def _step(self, batches: Iterator[tuple[Tensor, ...]], request: StopRequest) -> tuple[float, bool]:
         """Learn from one batch, or several, and return the loss as it compares and whether to stop."""
-        rng = seed_step(self.recipe.seed, self.step, self._fabric.global_rank)
         rate, parts = self._learning_rate(), self.recipe.accumulate
-        # Of the optimiser itself: what Fabric wraps around it keeps the groups from before a resume.
-        for group in self._optimizer.optimizer.param_groups:
+        for group in self._optimizer.param_groups:
             group["lr"] = rate
         self._optimizer.zero_grad()
-        seen, losses = [], []
-        for part in range(parts):
-            rgb, target, *rest = batch = self._watch.waiting_for(batches)
+        seen, losses = [self._watch.waiting_for(batches) for _ in range(parts)], []
+        # After the batches are there: a data loader draws from PyTorch's chance where it begins, as after a resume.
+        rng = seed_step(self.recipe.seed, self.step, self._fabric.global_rank)
+        for part, (rgb, target, *rest) in enumerate(seen):
             with self._fabric.no_backward_sync(self._lesson, enabled=part + 1 < parts):
                 loss, shown = self._lesson(rgb, target, rng, *rest)
                 self._fabric.backward(loss / parts)
-            seen.append(batch)
             losses.append(shown.detach().double())
         norm = self._fabric.clip_gradients(self._lesson, self._optimizer, max_norm=_CLIP, error_if_nonfinite=False)
         mean = torch.stack(losses).mean()
