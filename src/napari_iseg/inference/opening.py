@@ -64,8 +64,8 @@ def make_predictor(
         return build(options=chosen)
     if weights is None:
         raise WeightsError(
-            f"The method {spec.name!r} comes without weights of its own; give it a file of released weights "
-            "(--weights FILE, or weights= in Python). 'napari-iseg weights list' says which there are."
+            f"The method {spec.name!r} comes without weights of its own; give it some: Weights in the window, "
+            "--weights on the command line, weights= in Python. 'napari-iseg weights list' says which there are."
         )
     family: Family = resolve(spec.family)
     path = find_weights(weights, spec.name)
