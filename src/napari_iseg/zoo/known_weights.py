@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RELEASED", "Clicks", "ReleasedWeights"]
+__all__ = ["MAE_TERMS", "RELEASED", "SEGFORMER_TERMS", "Clicks", "ReleasedWeights"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +86,8 @@ _CFR = "https://github.com/TitorX/CFR-ICL-Interactive-Segmentation"
 _SIMPLECLICK = "https://github.com/uncbiag/SimpleClick/tree/v1.0"
 _ADAPTIVECLICK = "https://github.com/lab206/AdaptiveClick"
 _FOCALCLICK = "https://github.com/XavierCHEN34/ClickSEG"
-_MAE = "code: MIT; the backbone was pretrained by MAE, whose weights are CC BY-NC 4.0"
-_NVIDIA = "code: Apache-2.0; the SegFormer backbone is under NVIDIA's non-commercial terms"
+MAE_TERMS = "code: MIT; the backbone was pretrained by MAE, whose weights are CC BY-NC 4.0"
+SEGFORMER_TERMS = "code: Apache-2.0; the SegFormer backbone is under NVIDIA's non-commercial terms"
 _DATASETS = ("GrabCut", "Berkeley", "SBD", "DAVIS", "DAVIS-585", "DAVIS-585 (initial mask)", "Pascal VOC", "COCO MVal")
 
 
@@ -124,7 +124,7 @@ def _simpleclick(size: str, architecture: str, data: str, figures: str = "") -> 
         trained_on={"sbd": _SBD, "cocolvis": _COCO_LVIS}[data],
         page=_SIMPLECLICK,
         file=f"{data}_{size.replace('-', '_')}.pth",
-        licence=_MAE,
+        licence=MAE_TERMS,
         non_commercial=True,
         clicks=_clicks(figures),
     )
@@ -139,7 +139,7 @@ def _focalclick(name: str, architecture: str, trained_on: str, size: str, figure
         trained_on=trained_on,
         page=_FOCALCLICK,
         size=size,
-        licence=_NVIDIA if segformer else "Apache-2.0",
+        licence=SEGFORMER_TERMS if segformer else "Apache-2.0",
         non_commercial=segformer,
         clicks=_clicks(figures),
     )
@@ -209,7 +209,7 @@ _TABLE = (
         architecture="ViT-xTiny 448",
         trained_on="as its page says",
         page=_SIMPLECLICK,
-        licence=_MAE,
+        licence=MAE_TERMS,
         non_commercial=True,
     ),
     ReleasedWeights(
@@ -219,7 +219,7 @@ _TABLE = (
         trained_on=_SBD,
         page=_ADAPTIVECLICK,
         file="adaptiveclick_base448_sbd.pth",
-        licence=_MAE,
+        licence=MAE_TERMS,
         non_commercial=True,
         clicks=_clicks("1.38/1.46 1.38/2.18 3.22/5.22 4.00/5.14 -/- -/- 2.25/2.66"),
     ),
