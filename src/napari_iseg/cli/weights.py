@@ -141,9 +141,7 @@ def remove(
     _say(f"{remove_weights(name)} is deleted.")
 
 
-def _import(
-    file: Path, name: str | None, method: str | None, stage: int, accept: Callable[[str, str], None]
-) -> None:
+def _import(file: Path, name: str | None, method: str | None, stage: int, accept: Callable[[str, str], None]) -> None:
     from napari_iseg.inference.importing import import_weights
 
     with Console(stderr=True).status(f"Converting and trying {file.name}") as status:

@@ -139,9 +139,7 @@ def verify_weights(name: str) -> ImportedWeights:
     return found
 
 
-def _agree(
-    file: Path, name: str, accept: Callable[[str, str], None] | None, room: Path
-) -> tuple[Path, Terms | None]:
+def _agree(file: Path, name: str, accept: Callable[[str, str], None] | None, room: Path) -> tuple[Path, Terms | None]:
     """Have terms accepted that forbid something; return the file, unpacked if it is an archive, and its terms."""
 
     def ask(source: Path) -> Terms | None:
