@@ -211,7 +211,9 @@ def test_stage_two_trains_the_details_alone() -> None:
 @pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16"])
 @pytest.mark.parametrize(("rows", "columns"), [(64, 96), (75, 110)])
 def test_every_part_of_the_detail_net_learns_on_patches_of_any_shape(rows: int, columns: int, half: bool) -> None:
-    network = seeded(FocalClickXL(TINY)).detail_net.train()
+    whole = seeded(FocalClickXL(TINY))
+    whole.train_details()
+    network = whole.train().detail_net
     with torch.autocast("cpu", torch.bfloat16, enabled=half):
         alpha = network(random(2, 3, rows, columns), random(2, 3, rows, columns, seed=1).round())
     alpha.float().square().mean().backward()
