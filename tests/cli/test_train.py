@@ -96,6 +96,9 @@ def test_a_run_starts_from_released_weights_and_keeps_their_terms(
         # So slow a run goes nowhere: it is where it started, but for the file's half precision.
         torch.testing.assert_close(trained[name], tensor.half().float(), atol=1e-3, rtol=2e-3)
     assert non_commercial_licence(tmp_path / "run" / "mini.safetensors") is not None
+    # Going on need not name them again.
+    assert run(*given, "--max-seconds", 1, "--resume").code == 0
+    assert non_commercial_licence(tmp_path / "run" / "mini.safetensors") is not None
 
 
 def test_weights_that_do_not_fit_the_recipe_are_refused_in_a_sentence(run: Run, folder: Path, tmp_path: Path) -> None:

@@ -165,6 +165,8 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
         self.mean_loss = state["mean_loss"]
+        # A run that was begun from weights stays under their terms, whoever goes on with it.
+        self._terms = state.get("terms", self._terms)
         # The stream of samples starts afresh: another seed, so that nothing is seen twice in the same order.
         self._rng = np.random.default_rng([self.recipe.seed, self.step])
 
@@ -194,6 +196,7 @@ class Trainer:
             "samples": self.samples,
             "elapsed": self.elapsed,
             "mean_loss": self.mean_loss,
+            "terms": self._terms,
         }
         partial = self.checkpoint.with_suffix(".part")
         torch.save(state, partial)

@@ -38,7 +38,7 @@ def start_from(network: nn.Module, recipe: Recipe, weights: str | Path) -> None:
         If they cannot be read, or are of another kind of network or of another configuration than the recipe's.
     """
     loaded = recipe.family.load(find_weights(weights, recipe.method))
-    theirs, ours = loaded.config, network.config
+    theirs, ours = loaded.config, recipe.network
     differing = [field.name for field in fields(ours) if getattr(ours, field.name) != getattr(theirs, field.name)]
     if differing:
         name = differing[0]
