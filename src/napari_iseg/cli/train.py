@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from napari_iseg.cli.licences import show_licence
+
 if TYPE_CHECKING:
     from napari_iseg.training.loop import Progress as TrainingProgress
 
@@ -25,9 +27,12 @@ def train(
         bool, typer.Option("--resume", help="Go on from the last checkpoint in the output folder.")
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
+    weights: Annotated[
+        str | None, typer.Option(help="Start from known weights, a .safetensors or a released .pth file.")
+    ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Length of the run; the recipe's when left out.")] = None,
 ) -> None:
-    """Train a checkpoint from random initialisation. Held-back files of each folder are left out."""
+    """Train a network, at random or from given weights on. Held-back files of each folder are left out."""
     from napari_iseg.inference.opening import choose_device
     from napari_iseg.training.data import load_pictures
     from napari_iseg.training.loop import Trainer
@@ -35,11 +40,12 @@ def train(
 
     console = Console(stderr=True)
     chosen = read_recipe(recipe)
+    show_licence(weights)
     with console.status("Reading images"):
         pictures = load_pictures(data, chosen.data)
     for name, planes in sorted(pictures.items()):
         console.print(f"{name}: {len(planes)} planes, {sum(len(p.boxes) for p in planes)} objects", highlight=False)
-    trainer = Trainer(chosen, pictures, output, device=choose_device(device), seconds=max_seconds)
+    trainer = Trainer(chosen, pictures, output, device=choose_device(device), seconds=max_seconds, weights=weights)
     if resume:
         trainer.resume()
     columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())

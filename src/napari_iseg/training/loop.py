@@ -24,6 +24,7 @@ from napari_iseg.models.simpleclick import SimpleClick
 from napari_iseg.training.data import Crops
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
 from napari_iseg.training.lessons import make_lesson
+from napari_iseg.training.starting import inherited_terms, start_from
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +97,9 @@ class Trainer:
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
     seconds
         Length of the run; None for the recipe's.
+    weights
+        Name or file of the weights to start from; None starts at random. What is trained from weights that are not
+        for commercial use says so in its own file.
     """
 
     def __init__(
@@ -106,6 +110,7 @@ class Trainer:
         *,
         device: str = "cpu",
         seconds: float | None = None,
+        weights: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.pictures = pictures
@@ -120,6 +125,9 @@ class Trainer:
         precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if _computes_in_bf16(device) else "32-true"
         self._fabric = Fabric(accelerator=device, devices=1, precision=precision)
         self._network = build_network(recipe)
+        self._terms = inherited_terms(weights)
+        if weights is not None:
+            start_from(self._network, recipe, weights)
         optimizer = torch.optim.AdamW(_decay_groups(self._network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
         self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
         self._average = AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
@@ -157,6 +165,8 @@ class Trainer:
         self._optimizer.load_state_dict(state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
         self.mean_loss = state["mean_loss"]
+        # A run that was begun from weights stays under their terms, whoever goes on with it.
+        self._terms = state.get("terms", self._terms)
         # The stream of samples starts afresh: another seed, so that nothing is seen twice in the same order.
         self._rng = np.random.default_rng([self.recipe.seed, self.step])
 
@@ -186,6 +196,7 @@ class Trainer:
             "samples": self.samples,
             "elapsed": self.elapsed,
             "mean_loss": self.mean_loss,
+            "terms": self._terms,
         }
         partial = self.checkpoint.with_suffix(".part")
         torch.save(state, partial)
@@ -197,6 +208,7 @@ class Trainer:
             "samples": str(self.samples),
             "seconds": f"{self.elapsed:.0f}",
             "data": ", ".join(sorted(self.pictures)),
+            **self._terms,
         }
         self.recipe.family.save(self.weights, self._average.module, metadata)
 

@@ -29,6 +29,7 @@ __all__ = [
     "remove_weights",
     "sha256_of",
     "show_once",
+    "stated_terms",
     "usable_name",
     "weights_folder",
 ]
@@ -169,6 +170,12 @@ def show_once(name: str, licence: str) -> bool:
         return False
     _write(_LICENCES, {**shown, name: licence})
     return True
+
+
+def stated_terms(path: Path) -> tuple[str, bool] | None:
+    """Return the licence in a safetensors file's head and whether it is non-commercial; None if it states none."""
+    found = _described(path)
+    return (found.licence, found.non_commercial) if found.licence or found.non_commercial else None
 
 
 def now() -> str:
