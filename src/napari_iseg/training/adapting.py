@@ -50,6 +50,8 @@ class AdaptProgress:
     ----------
     fraction
         Of the time that it may take.
+    seconds
+        Since the beginning.
     samples
         Crops learned from.
     loss
@@ -59,6 +61,7 @@ class AdaptProgress:
     """
 
     fraction: float
+    seconds: float = 0.0
     samples: int = 0
     loss: float | None = None
     scores: tuple[tuple[float, Score], ...] = ()
@@ -254,7 +257,8 @@ class _Run:
         return False
 
     def _tell(self, **news: Any) -> None:
-        self.now = replace(self.now, fraction=min(self.elapsed / self.seconds, 1.0), **news)
+        elapsed = self.elapsed
+        self.now = replace(self.now, fraction=min(elapsed / self.seconds, 1.0), seconds=elapsed, **news)
         self.report(self.now)
 
 
