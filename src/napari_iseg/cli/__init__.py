@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from napari_iseg import __version__
+from napari_iseg.cli.adapt import adapt
 from napari_iseg.cli.evaluate import evaluate
 from napari_iseg.cli.methods import methods
 from napari_iseg.cli.segment import segment
@@ -27,6 +28,7 @@ app.command()(methods)
 app.command()(segment)
 app.command()(evaluate)
 app.command()(train)
+app.command()(adapt)
 app.add_typer(weights, name="weights")
 
 

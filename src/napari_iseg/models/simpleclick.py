@@ -437,4 +437,6 @@ FAMILY = Family(
         "head.fusion_conv.conv.weight",
     ),
     from_upstream=_from_upstream,
+    prompt_layers=("patch_embed_coords.",),
+    head=("neck.", "head."),
 )

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.training.recipe import DataRecipe
 
-__all__ = ["Crops", "Picture", "load_pictures"]
+__all__ = ["Crops", "Picture", "load_pictures", "object_boxes"]
 
 log = logging.getLogger(__name__)
 
@@ -114,12 +114,13 @@ def _picture(rgb: np.ndarray, labels: np.ndarray, recipe: DataRecipe) -> Iterato
             .astype(np.uint8)
         )
         labels = _nearest(labels, (0, labels.shape[0], 0, labels.shape[1]), size)
-    boxes = _boxes(labels, recipe.min_pixels)
+    boxes = object_boxes(labels, recipe.min_pixels)
     if boxes:
         yield Picture(np.ascontiguousarray(rgb), labels, boxes)
 
 
-def _boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int, int]]:
+def object_boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int, int]]:
+    """Return label to (row start, row stop, column start, column stop) of the objects that have that many pixels."""
     boxes = {}
     for label in np.unique(labels[labels > 0]):
         rows, columns = np.nonzero(labels == label)
@@ -200,7 +201,7 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
         if len(self._pool) < _POOL or rng.random() < _RENEWED:
             rgb, labels = procedural_sample(rng, self.size + self.size // 2)
-            self._pool.append(Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels)))
+            self._pool.append(Picture(rgb, labels, object_boxes(labels, self.recipe.min_pixels)))
             del self._pool[:-_POOL]
         return _pick(self._pool, rng)
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "WEIGHTS",
     "WeightsSpec",
+    "best_options",
     "find_weights",
     "how_to_get",
     "names_for",
@@ -116,6 +117,15 @@ def find_weights(name_or_file: str | Path, method: str) -> Path:
     if not path.is_file():
         raise WeightsError(f"There is no weights file {path}; give the name of known weights or an existing file.")
     return path
+
+
+def best_options(name_or_file: str | Path) -> dict[str, Any]:
+    """Return the predictor options at which some weights are best, where they differ from their method's."""
+    text = str(name_or_file)
+    if text in WEIGHTS:
+        return dict(WEIGHTS[text].options)
+    found = imported_weights().get(text)
+    return dict(found.options) if found is not None else {}
 
 
 def how_to_get(known: ReleasedWeights) -> str:
