@@ -57,5 +57,5 @@ def train(
             text = f"step {now.step}, loss {now.loss:.4f}, {now.size} px, {now.samples_per_second:.1f} samples/s"
             bar.update(task, completed=now.fraction, description=text)
 
-        weights = trainer.run(show)
-    console.print(f"Wrote {weights}")
+        written = trainer.run(show)
+    console.print(f"Wrote {written}")

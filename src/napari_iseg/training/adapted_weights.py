@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_iseg.errors import WeightsError
@@ -19,8 +20,6 @@ from napari_iseg.zoo.weights_folder import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from napari_iseg.training.adapting import Adaptation
     from napari_iseg.training.examples import Score
     from napari_iseg.zoo.weights import WeightsSpec
@@ -77,7 +76,7 @@ def keep_adapted(adaptation: Adaptation, name: str, *, method: str, weights: str
     methods = known.methods if known is not None else (method,)
     metadata = {
         "methods": " ".join((method, *(other for other in methods if other != method))),
-        "source": f"{source}, adapted",
+        "source": f"{Path(source).name}, adapted",
         "licence": terms or (known.licence if known is not None else ""),
         "non_commercial": "yes" if terms else "no",
         "imported": now(),
@@ -87,7 +86,7 @@ def keep_adapted(adaptation: Adaptation, name: str, *, method: str, weights: str
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         resolve(spec.family or "").save(partial, adaptation.network, metadata)
-        path.with_suffix(".md").write_text(_card(adaptation, name, method, source, parts), encoding="utf-8")
+        path.with_suffix(".md").write_text(_card(adaptation, name, method, Path(source).name, parts), encoding="utf-8")
         record_sha256(path.name, sha256_of(partial), source=metadata["source"])
         partial.replace(path)
     except OSError as error:
