@@ -46,7 +46,7 @@ def scene(batch: int = 2) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     rows, columns = np.mgrid[:64, :64]
     fine, coarse = np.zeros((64, 64), np.int32), np.zeros((64, 64), np.int32)
     coarse[np.hypot(rows - 24, columns - 24) < 16] = 5
-    coarse[(rows > 40) & (rows < 56) & (columns > 12) & (columns < 50)] = 6
+    coarse[(rows > 39) & (rows < 56) & (columns > 12) & (columns < 50)] = 6
     coarse[:8, 56:] = 9
     fine[np.hypot(rows - 22, columns - 26) < 7] = 1
     rgb = np.stack([0.2 + 0.6 * (coarse == 5), 0.2 + 0.6 * (fine == 1), 0.2 + 0.6 * (coarse == 6)]).astype(np.float32)
