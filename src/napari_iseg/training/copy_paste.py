@@ -45,10 +45,13 @@ class LabelledImage:
         (H, W, 3), uint8 or float in [0, 1].
     labels
         (H, W) signed integers: 0 background, 1..N objects, -1 ignored.
+    others
+        Further label maps, of coarser or finer things. Pasting does not carry them along.
     """
 
     image: NDArray[Any]
     labels: NDArray[np.integer]
+    others: tuple[NDArray[np.integer], ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
