@@ -17,6 +17,7 @@ from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.copy_paste import CopyPaste, LabelledImage, copy_paste
 from napari_iseg.training.procedural import procedural_sample
+from napari_iseg.training.soft_targets import coverage, hard_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,7 +129,7 @@ def _boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int
     return boxes
 
 
-class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
+class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
     """Crops without end.
 
     Parameters
@@ -145,7 +146,8 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     Yields
     ------
     tuple
-        (3, size, size) float32 RGB in [0, 1], and (size, size) int8 target: 1 object, 0 background, -1 ignored.
+        (3, size, size) float32 RGB in [0, 1], and (size, size) int8 target: 1 object, 0 background, -1 ignored; with
+        ``soft_factor`` also (size, size) float32 alpha in [0, 1], -1 where ignored.
     """
 
     def __init__(self, pictures: dict[str, list[Picture]], recipe: DataRecipe, *, size: int, seed: int) -> None:
@@ -155,7 +157,7 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         self.seed = seed
         self._pool: list[Picture] = []
 
-    def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
         worker = torch.utils.data.get_worker_info()
         rng = np.random.default_rng([self.seed, self.size, worker.id if worker else 0])
         names = [*self.pictures, "procedural"]
@@ -163,6 +165,9 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         weights /= weights.sum()
         options = CopyPaste(paste=self.recipe.copy_paste, mix=self.recipe.image_mix)
         while True:
+            if self.recipe.soft_factor:
+                yield self._soft_sample(names, weights, rng)
+                continue
             sample = self._sample(names, weights, rng)
             if options.paste or options.mix:
                 sample = copy_paste(
@@ -177,14 +182,30 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
 
     def _sample(self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator) -> LabelledImage:
         """Return an augmented crop around an object, which has label 1; what else it shows has others."""
+        return self._drawn(names, weights, rng)[0]
+
+    def _soft_sample(
+        self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator
+    ) -> tuple[torch.Tensor, ...]:
+        sample, pixel = self._drawn(names, weights, rng)
+        inside, ignored = self._object(sample, rng), sample.labels == -1
+        alpha = coverage(inside, ignored, self.recipe.soft_factor, pixel=pixel)
+        rgb = torch.from_numpy(sample.image.transpose(2, 0, 1).copy())
+        return rgb, torch.from_numpy(hard_target(alpha)), torch.from_numpy(alpha)
+
+    def _drawn(
+        self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator
+    ) -> tuple[LabelledImage, float]:
+        """Return the crop, its labels ``soft_factor`` times as fine, and the side of a source's pixel in those."""
+        least = _MIN_VISIBLE * max(self.recipe.soft_factor, 1) ** 2
         while True:
             name = names[rng.choice(len(names), p=weights)]
             picture = self._generated(rng) if name == "procedural" else _pick(self.pictures[name], rng)
             if not picture.boxes:
                 continue
-            rgb, labels = self._crop(picture, rng)
-            if (labels == 1).sum() >= _MIN_VISIBLE:
-                return LabelledImage(*augment(rgb, labels, rng))
+            rgb, labels, pixel = self._crop(picture, rng)
+            if (labels == 1).sum() >= least:
+                return LabelledImage(*augment(rgb, labels, rng)), pixel
 
     def _object(self, sample: LabelledImage, rng: np.random.Generator) -> np.ndarray:
         """Return (H, W) bool: the sample's object, sometimes with another one that it shows."""
@@ -199,13 +220,13 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     def _generated(self, rng: np.random.Generator) -> Picture:
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
         if len(self._pool) < _POOL or rng.random() < _RENEWED:
-            rgb, labels = procedural_sample(rng, self.size + self.size // 2)
+            rgb, labels = procedural_sample(rng, round(self.recipe.generated_scale * self.size))
             self._pool.append(Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels)))
             del self._pool[:-_POOL]
         return _pick(self._pool, rng)
 
-    def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Cut one object out at a random scale and place, and give it label 1."""
+    def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+        """Cut one object out at a random scale and place, and give it label 1; see :meth:`_drawn`."""
         label = int(rng.choice(list(picture.boxes)))
         box = picture.boxes[label]
         longest = max(box[1] - box[0], box[3] - box[2])
@@ -217,9 +238,13 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         rows = _span(box[0], box[1], longest / ratio * stretch, picture.labels.shape[0], rng)
         columns = _span(box[2], box[3], longest / ratio / stretch, picture.labels.shape[1], rng)
         window = (*rows, *columns)
-        labels = _nearest(picture.labels, window, (self.size, self.size))
+        fine = self.size * max(self.recipe.soft_factor, 1)
+        labels = _nearest(picture.labels, window, (fine, fine))
         labels = np.where(labels == label, 1, np.where(labels > 0, labels + 1, labels))
-        return _resized(picture.rgb, window, (self.size, self.size), antialias=rng.random() < 0.3), labels
+        # Alpha is an average over each pixel; so must the image be.
+        antialias = rng.random() < 0.3 or self.recipe.soft_factor > 0
+        rgb = _resized(picture.rgb, window, (self.size, self.size), antialias=antialias)
+        return rgb, labels, fine / max(rows[1] - rows[0], columns[1] - columns[0])
 
 
 def _pick(pictures: list[Picture], rng: np.random.Generator) -> Picture:

@@ -224,7 +224,7 @@ class Trainer:
                 self.save()
                 saved = now
 
-    def _batches(self, stage: Stage) -> Iterator[tuple[Tensor, Tensor]]:
+    def _batches(self, stage: Stage) -> Iterator[tuple[Tensor, ...]]:
         crops = Crops(self.pictures, self.recipe.data, size=stage.size, seed=self.recipe.seed + self.step)
         # On a CPU the network keeps every core busy; a worker would only take one away.
         workers = 0 if self._fabric.device.type == "cpu" else max((os.cpu_count() or 2) - 2, 1)
@@ -232,11 +232,12 @@ class Trainer:
         assert not isinstance(loader, list)
         return iter(loader)
 
-    def _step(self, batch: tuple[Tensor, Tensor]) -> float:
-        rgb, target = batch
+    def _step(self, batch: tuple[Tensor, ...]) -> float:
+        # Alpha, where the recipe has the data bring it.
+        rgb, target, *alpha = batch
         for group in self._optimizer.param_groups:
             group["lr"] = self._learning_rate()
-        loss, shown = self._lesson(rgb, target, self._rng)
+        loss, shown = self._lesson(rgb, target, self._rng, *alpha)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)
         self._fabric.clip_gradients(self._lesson, self._optimizer, max_norm=_CLIP)

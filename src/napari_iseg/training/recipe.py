@@ -63,6 +63,11 @@ class DataRecipe:
         CFR-ICL's recipes have 0.5 for both, 0 leaves it out. Every hit costs the time of a further crop.
     merged_share
         Share of crops whose object is two of the image's; RITM and its descendants have 0.15.
+    soft_factor
+        Labels are cut this many times as fine as the crop, and alpha is what of each pixel they cover; 0 for lessons
+        without alpha. Goes with neither ``copy_paste`` nor ``image_mix``.
+    generated_scale
+        Side of generated images over that of the crops; the larger, the more of their crops have exact fractions.
     """
 
     weights: dict[str, float] = field(default_factory=dict)
@@ -72,6 +77,14 @@ class DataRecipe:
     copy_paste: float = 0.0
     image_mix: float = 0.0
     merged_share: float = 0.0
+    soft_factor: int = 0
+    generated_scale: float = 1.5
+
+    def __post_init__(self) -> None:
+        if self.soft_factor and (self.copy_paste or self.image_mix):
+            raise IsegError(
+                "Alpha (soft_factor) is not known of pasted objects; leave copy_paste and image_mix out of the recipe."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,6 +130,8 @@ class Recipe:
         Of the normalised focal loss.
     ema
         Decay per step of the averaged weights that are saved.
+    lesson
+        What the method's own lesson lets a recipe choose, by name; see the lesson.
     mimetic
         Start attention as Trockman and Kolter (2023) do, for runs too short to learn locality.
     """
@@ -143,6 +158,7 @@ class Recipe:
     loss: str = "normalized-focal"
     focal_alpha: float = 0.5
     ema: float = 0.998
+    lesson: dict[str, Any] = field(default_factory=dict)
     mimetic: bool = False
 
     def __post_init__(self) -> None:
@@ -196,7 +212,9 @@ def _from_table(table: dict[str, Any]) -> Recipe:
         raise UnknownNameError("configuration", published, family.configs)
     network = replace(family.configs[published], **sizes) if published else family.config_class(**sizes)
     stages = tuple(Stage(**stage) for stage in table.pop("stages"))
-    return Recipe(network=network, stages=stages, data=DataRecipe(**table.pop("data")), **_with_tuples(table))
+    lesson = _with_tuples(table.pop("lesson", {}))
+    data = DataRecipe(**table.pop("data"))
+    return Recipe(network=network, stages=stages, data=data, lesson=lesson, **_with_tuples(table))
 
 
 def _family(method: str) -> Family:
