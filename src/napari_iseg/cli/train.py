@@ -45,7 +45,7 @@ def train(
     columns = (BarColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
     with Progress(*columns, console=console) as bar:
         task = bar.add_task("starting", total=1.0)
-        bar.update(task, completed=trainer.elapsed / trainer.seconds)
+        bar.update(task, completed=trainer.fraction)
 
         def show(now: TrainingProgress) -> None:
             text = f"step {now.step}, loss {now.loss:.4f}, {now.size} px, {now.samples_per_second:.1f} samples/s"

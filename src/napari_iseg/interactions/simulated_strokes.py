@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.ndimage import distance_transform_edt, gaussian_filter1d
-from skimage.measure import find_contours
+from skimage.measure import approximate_polygon, find_contours
 
 from napari_iseg.interactions.drawing import bezier_curve, draw_stroke
 from napari_iseg.interactions.prompts import Scribble
@@ -40,6 +40,8 @@ _MOST_STROKES = 3
 _OUTSIDE = 3.0
 _OUTSIDE_SHARE = 0.05
 _JITTER = 2.0
+# A stroke as a prompt keeps to its line within this many pixels.
+_TOLERANCE = 0.3
 # Over so many pixels a hand that trembles goes one way.
 _TREMBLING = 8.0
 # The ring around an object where first negative strokes lie, in pixels and in roots of the object's area.
@@ -94,7 +96,8 @@ def random_scribble_prompts(
         region = regions[negative]
         if region.any():
             line, width = _random_line(region, rng)
-            line = _kept_inside(line, width, region)
+            # A corner a pixel would only take time to draw.
+            line = approximate_polygon(_kept_inside(line, width, region), _TOLERANCE)
             points = tuple((float(row), float(column)) for row, column in line)
             scribbles.append(Scribble(points, width, positive=not negative))
     return scribbles

@@ -156,7 +156,7 @@ class DatasetFolder:
         if name not in self._images:
             raise UnknownNameError("image", name, self._images)
         loaded = read_image(self._images[name])
-        labels = self._read_labels(name)
+        labels = self.reference(name)
         if len(loaded.grid_shape) != (2 if loaded.rgb else labels.ndim) or labels.ndim not in (2, 3):
             raise ImageError(
                 f"{loaded.source} has the shape {loaded.data.shape}; a dataset takes single planes and volumes of one "
@@ -168,6 +168,20 @@ class DatasetFolder:
                 f"correct {self._references[name]}."
             )
         return Sample(name, loaded.data, labels)
+
+    def reference(self, name: str) -> NDArray[np.int32]:
+        """Read the reference of one image alone: (H, W) or (K, H, W), 0 background, 1..N objects, -1 ignored.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no image of that name.
+        ImageError
+            If the file cannot be read or holds no whole numbers.
+        """
+        if name not in self._references:
+            raise UnknownNameError("image", name, self._references)
+        return self._read_labels(name)
 
     def objects(
         self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1

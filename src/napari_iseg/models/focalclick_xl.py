@@ -198,7 +198,7 @@ class FocalClickXL(nn.Module):
         self.train(self.training)
 
     def train_together(self, *kinds: str, encoder: bool = False) -> None:
-        """Make everything trainable at once, of the Prompting Layers those of these kinds; not one of the paper's stages.
+        """Make everything trainable at once, with the Prompting Layers of these kinds; no stage of the paper.
 
         Parameters
         ----------

@@ -14,14 +14,14 @@ __all__ = ["augment"]
 
 
 def augment(rgb: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Flip, turn and recolour a square crop.
+    """Flip, turn and recolour a crop; one that is not square is only turned upside down.
 
     Parameters
     ----------
     rgb
-        (S, S, 3) float32 in [0, 1].
+        (H, W, 3) float32 in [0, 1].
     target
-        (S, S) of any dtype, moved with the image.
+        (H, W) or (H, W, maps) of any dtype, moved with the image.
 
     Returns
     -------
@@ -31,7 +31,7 @@ def augment(rgb: np.ndarray, target: np.ndarray, rng: np.random.Generator) -> tu
     if rng.random() < 0.5:
         rgb, target = rgb[:, ::-1], target[:, ::-1]
     if rng.random() < 0.3:
-        turns = int(rng.integers(1, 4))
+        turns = int(rng.integers(1, 4)) if rgb.shape[0] == rgb.shape[1] else 2
         rgb, target = np.rot90(rgb, turns), np.rot90(target, turns)
     for share, change in _CHANGES:
         if rng.random() < share:

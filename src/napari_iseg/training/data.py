@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -50,18 +50,22 @@ class Picture:
         (H, W) int32: 0 background, 1..N objects, -1 ignored.
     boxes
         Label to (row start, row stop, column start, column stop).
+    others
+        Further label maps of the same plane, of coarser or finer things: (H, W) int32 each.
     """
 
     rgb: np.ndarray
     labels: np.ndarray
     boxes: dict[int, tuple[int, int, int, int]]
+    others: tuple[np.ndarray, ...] = ()
 
 
 def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list[Picture]]:
     """Load the training share of dataset folders into memory.
 
     Held-back images (``napari_iseg.io.dataset.in_held_back``) are left out. Volumes are cut into planes along
-    every axis.
+    every axis. Of folders with several label maps to an image (``labels_coarse``, ``labels_fine``, ``labels_mito``)
+    each map is a picture; where the recipe wants ``levels``, it comes with the others of its image.
 
     Raises
     ------
@@ -71,8 +75,11 @@ def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list
     pictures: dict[str, list[Picture]] = {}
     for path in folders:
         found = []
-        for labels in sorted(p.name for p in path.glob("labels*") if p.name not in _MEANINGS):
-            found += list(_pictures_of(DatasetFolder(path, labels=labels, split="train"), recipe))
+        kinds = sorted(p.name for p in path.glob("labels*") if p.name not in _MEANINGS)
+        folders_of_kind = [DatasetFolder(path, labels=kind, split="train") for kind in kinds]
+        for folder in folders_of_kind:
+            others = [other for other in folders_of_kind if other is not folder] if recipe.levels else []
+            found += list(_pictures_of(folder, recipe, others))
         if not found:
             raise ImageError(f"The folder {path} has no object to train on; it needs images/ and labels/.")
         pictures[path.name] = found
@@ -84,40 +91,46 @@ def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list
 _MEANINGS = ("labels_semantic",)
 
 
-def _pictures_of(folder: DatasetFolder, recipe: DataRecipe) -> Iterator[Picture]:
+def _pictures_of(folder: DatasetFolder, recipe: DataRecipe, others: Sequence[DatasetFolder]) -> Iterator[Picture]:
     for name in folder.names:
         sample = folder.sample(name)
+        maps = [sample.labels, *(other.reference(name) for other in others)]
+        for other, labels in zip(others, maps[1:], strict=True):
+            if labels.shape != sample.labels.shape:
+                raise ImageError(
+                    f"The references of {name!r} in {folder.path} have the shapes {labels.shape} ({other.labels}) and "
+                    f"{sample.labels.shape} ({folder.labels}); make them of one shape."
+                )
         if sample.is_volume:
             low, high = np.percentile(sample.image.astype(np.float32), (0.5, 99.5))
-            yield from _planes(sample.image, sample.labels, (float(low), float(high)), recipe)
+            yield from _planes(sample.image, maps, (float(low), float(high)), recipe)
         else:
-            yield from _picture(to_rgb(sample.image), sample.labels, recipe)
+            yield from _picture(to_rgb(sample.image), maps, recipe)
 
 
 def _planes(
-    image: np.ndarray, labels: np.ndarray, limits: tuple[float, float], recipe: DataRecipe
+    image: np.ndarray, maps: Sequence[np.ndarray], limits: tuple[float, float], recipe: DataRecipe
 ) -> Iterator[Picture]:
     for axis in range(3):
-        useful = np.flatnonzero((labels != 0).any(axis=tuple(a for a in range(3) if a != axis)))
+        useful = np.flatnonzero((maps[0] != 0).any(axis=tuple(a for a in range(3) if a != axis)))
         step = max(len(useful) // _PLANES_PER_AXIS, 1)
         for index in useful[::step]:
-            yield from _picture(to_rgb(image.take(index, axis), limits), labels.take(index, axis), recipe)
+            planes = [labels.take(index, axis) for labels in maps]
+            yield from _picture(to_rgb(image.take(index, axis), limits), planes, recipe)
 
 
-def _picture(rgb: np.ndarray, labels: np.ndarray, recipe: DataRecipe) -> Iterator[Picture]:
-    """Yield the picture, reduced to ``max_side``, or nothing if it holds no object large enough."""
-    scale = recipe.max_side / max(labels.shape)
+def _picture(rgb: np.ndarray, maps: Sequence[np.ndarray], recipe: DataRecipe) -> Iterator[Picture]:
+    """Yield the picture, reduced to ``max_side``, or nothing if its first map holds no object large enough."""
+    shape = maps[0].shape
+    scale = recipe.max_side / max(shape)
     if scale < 1:
-        size = tuple(max(round(side * scale), 2) for side in labels.shape)
-        rgb = (
-            (_resized(rgb, (0, labels.shape[0], 0, labels.shape[1]), size, antialias=True) * 255)
-            .round()
-            .astype(np.uint8)
-        )
-        labels = _nearest(labels, (0, labels.shape[0], 0, labels.shape[1]), size)
-    boxes = _boxes(labels, recipe.min_pixels)
+        size = tuple(max(round(side * scale), 2) for side in shape)
+        whole = (0, shape[0], 0, shape[1])
+        rgb = (_resized(rgb, whole, size, antialias=True) * 255).round().astype(np.uint8)
+        maps = [_nearest(labels, whole, size) for labels in maps]
+    boxes = _boxes(maps[0], recipe.min_pixels)
     if boxes:
-        yield Picture(np.ascontiguousarray(rgb), labels, boxes)
+        yield Picture(np.ascontiguousarray(rgb), maps[0], boxes, tuple(maps[1:]))
 
 
 def _boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int, int]]:
@@ -139,36 +152,41 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
     recipe
         How to draw.
     size
-        Rows and columns of the crops.
+        Rows and columns of the crops; one number for both.
     seed
         Workers draw different streams from it.
 
     Yields
     ------
     tuple
-        (3, size, size) float32 RGB in [0, 1], and (size, size) int8 target: 1 object, 0 background, -1 ignored; with
-        ``soft_factor`` also (size, size) float32 alpha in [0, 1], -1 where ignored.
+        (3, rows, columns) float32 RGB in [0, 1], and (rows, columns) int8 target: 1 object, 0 background, -1 ignored.
+        Where the recipe wants L ``levels``, (L, rows, columns) int32 label maps too: 0 background, -1 ignored, and 1
+        in the first of them the object. With ``soft_factor`` (rows, columns) float32 alpha in [0, 1] instead, -1 where
+        ignored.
     """
 
-    def __init__(self, pictures: dict[str, list[Picture]], recipe: DataRecipe, *, size: int, seed: int) -> None:
+    def __init__(
+        self, pictures: dict[str, list[Picture]], recipe: DataRecipe, *, size: int | tuple[int, int], seed: int
+    ) -> None:
         self.pictures = pictures
         self.recipe = recipe
-        self.size = size
+        self.shape = (size, size) if isinstance(size, int) else size
         self.seed = seed
         self._pool: list[Picture] = []
+        self._fineness = max(recipe.soft_factor, 1)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
         worker = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, self.size, worker.id if worker else 0])
+        rng = np.random.default_rng([self.seed, *self.shape, worker.id if worker else 0])
         names = [*self.pictures, "procedural"]
         weights = np.array([self.recipe.weights.get(name, 1.0) for name in names], float)
         weights /= weights.sum()
         options = CopyPaste(paste=self.recipe.copy_paste, mix=self.recipe.image_mix)
         while True:
-            if self.recipe.soft_factor:
-                yield self._soft_sample(names, weights, rng)
-                continue
             sample = self._sample(names, weights, rng)
+            if self.recipe.soft_factor:
+                yield self._soft(sample, rng)
+                continue
             if options.paste or options.mix:
                 sample = copy_paste(
                     sample,
@@ -178,34 +196,34 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
                     pick=lambda drawn: self._object(drawn, rng),
                 )
             target = np.where(sample.labels == -1, -1, self._object(sample, rng)).astype(np.int8)
-            yield torch.from_numpy(sample.image.transpose(2, 0, 1).copy()), torch.from_numpy(target)
+            crop = torch.from_numpy(sample.image.transpose(2, 0, 1).copy()), torch.from_numpy(target)
+            yield (*crop, self._levels(sample)) if self.recipe.levels else crop
 
-    def _sample(self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator) -> LabelledImage:
-        """Return an augmented crop around an object, which has label 1; what else it shows has others."""
-        return self._drawn(names, weights, rng)[0]
-
-    def _soft_sample(
-        self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator
-    ) -> tuple[torch.Tensor, ...]:
-        sample, pixel = self._drawn(names, weights, rng)
+    def _soft(self, sample: LabelledImage, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+        """Return RGB, target and alpha of a crop whose labels are ``soft_factor`` times as fine as its image."""
         inside, ignored = self._object(sample, rng), sample.labels == -1
-        alpha = coverage(inside, ignored, self.recipe.soft_factor, pixel=pixel)
+        alpha = coverage(inside, ignored, self.recipe.soft_factor, pixel=sample.source_pixel)
         rgb = torch.from_numpy(sample.image.transpose(2, 0, 1).copy())
         return rgb, torch.from_numpy(hard_target(alpha)), torch.from_numpy(alpha)
 
-    def _drawn(
-        self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator
-    ) -> tuple[LabelledImage, float]:
-        """Return the crop, its labels ``soft_factor`` times as fine, and the side of a source's pixel in those."""
-        least = _MIN_VISIBLE * max(self.recipe.soft_factor, 1) ** 2
+    def _levels(self, sample: LabelledImage) -> torch.Tensor:
+        """Return (L, rows, columns) int32; empty maps stand for those that the image does not have."""
+        levels = np.zeros((self.recipe.levels, *self.shape), np.int32)
+        for level, labels in zip(levels, [sample.labels, *sample.others], strict=False):
+            level[:] = labels
+        return torch.from_numpy(levels)
+
+    def _sample(self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator) -> LabelledImage:
+        """Return an augmented crop around an object, which has label 1; what else it shows has others."""
         while True:
             name = names[rng.choice(len(names), p=weights)]
             picture = self._generated(rng) if name == "procedural" else _pick(self.pictures[name], rng)
             if not picture.boxes:
                 continue
-            rgb, labels, pixel = self._crop(picture, rng)
-            if (labels == 1).sum() >= least:
-                return LabelledImage(*augment(rgb, labels, rng)), pixel
+            rgb, maps, pixel = self._crop(picture, rng)
+            if (maps[..., 0] == 1).sum() >= _MIN_VISIBLE * self._fineness**2:
+                rgb, maps = augment(rgb, maps, rng)
+                return LabelledImage(rgb, maps[..., 0], tuple(np.moveaxis(maps[..., 1:], -1, 0)), pixel)
 
     def _object(self, sample: LabelledImage, rng: np.random.Generator) -> np.ndarray:
         """Return (H, W) bool: the sample's object, sometimes with another one that it shows."""
@@ -220,13 +238,15 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
     def _generated(self, rng: np.random.Generator) -> Picture:
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
         if len(self._pool) < _POOL or rng.random() < _RENEWED:
-            rgb, labels = procedural_sample(rng, round(self.recipe.generated_scale * self.size))
-            self._pool.append(Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels)))
+            self._pool += _drawn(rng, round(self.recipe.generated_scale * max(self.shape)), self.recipe)
             del self._pool[:-_POOL]
         return _pick(self._pool, rng)
 
     def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
-        """Cut one object out at a random scale and place, and give it label 1; see :meth:`_drawn`."""
+        """Cut one object out at a random scale and place; return RGB and (rows, columns, maps), the object as 1.
+
+        The maps are ``soft_factor`` times as fine, and the number is the side of the picture's own pixels in them.
+        """
         label = int(rng.choice(list(picture.boxes)))
         box = picture.boxes[label]
         longest = max(box[1] - box[0], box[3] - box[2])
@@ -238,13 +258,24 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
         rows = _span(box[0], box[1], longest / ratio * stretch, picture.labels.shape[0], rng)
         columns = _span(box[2], box[3], longest / ratio / stretch, picture.labels.shape[1], rng)
         window = (*rows, *columns)
-        fine = self.size * max(self.recipe.soft_factor, 1)
-        labels = _nearest(picture.labels, window, (fine, fine))
-        labels = np.where(labels == label, 1, np.where(labels > 0, labels + 1, labels))
+        fine = (self.shape[0] * self._fineness, self.shape[1] * self._fineness)
+        maps = np.stack([_nearest(labels, window, fine) for labels in (picture.labels, *picture.others)], -1)
+        first = maps[..., 0]
+        maps[..., 0] = np.where(first == label, 1, np.where(first > 0, first + 1, first))
         # Alpha is an average over each pixel; so must the image be.
         antialias = rng.random() < 0.3 or self.recipe.soft_factor > 0
-        rgb = _resized(picture.rgb, window, (self.size, self.size), antialias=antialias)
-        return rgb, labels, fine / max(rows[1] - rows[0], columns[1] - columns[0])
+        pixel = max(fine[0] / (rows[1] - rows[0]), fine[1] / (columns[1] - columns[0]))
+        return _resized(picture.rgb, window, self.shape, antialias=antialias), maps, pixel
+
+
+def _drawn(rng: np.random.Generator, side: int, recipe: DataRecipe) -> Iterator[Picture]:
+    """Yield a generated image, and as another picture its wholes where it has some and the recipe wants levels."""
+    sample: Any = procedural_sample(rng, side)
+    rgb, labels = sample if isinstance(sample, tuple) else (sample.rgb, sample.labels)
+    wholes = getattr(sample, "wholes", None) if recipe.levels else None
+    maps = [labels] if wholes is None else [labels, wholes]
+    for number, one in enumerate(maps):
+        yield Picture(rgb, one, _boxes(one, recipe.min_pixels), tuple(maps[:number] + maps[number + 1 :]))
 
 
 def _pick(pictures: list[Picture], rng: np.random.Generator) -> Picture:

@@ -22,8 +22,10 @@ from torch.utils.data import DataLoader
 from napari_iseg.errors import IsegError
 from napari_iseg.models.simpleclick import SimpleClick
 from napari_iseg.training.data import Crops
+from napari_iseg.training.initial_weights import start_from
 from napari_iseg.training.initialisation import mimetic_attention_, sinusoidal_positions
 from napari_iseg.training.lessons import make_lesson
+from napari_iseg.training.rates import learning_rate, parameter_groups
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +51,7 @@ class Progress:
     step
         Steps done.
     fraction
-        Of the run that has passed, by time.
+        Of the run that has passed.
     loss
         Running mean.
     size
@@ -95,7 +97,9 @@ class Trainer:
     device
         ``"cpu"``, ``"cuda"`` or ``"mps"``.
     seconds
-        Length of the run; None for the recipe's.
+        Length of the run; None for the recipe's, which may be in samples instead.
+    initial
+        Weights to start from, see :func:`napari_iseg.training.initial_weights.start_from`; None is at random.
     """
 
     def __init__(
@@ -106,6 +110,7 @@ class Trainer:
         *,
         device: str = "cpu",
         seconds: float | None = None,
+        initial: Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.pictures = pictures
@@ -120,7 +125,9 @@ class Trainer:
         precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if _computes_in_bf16(device) else "32-true"
         self._fabric = Fabric(accelerator=device, devices=1, precision=precision)
         self._network = build_network(recipe)
-        optimizer = torch.optim.AdamW(_decay_groups(self._network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
+        if initial is not None:
+            start_from(self._network, initial, recipe.family)
+        optimizer = torch.optim.AdamW(parameter_groups(self._network, recipe), lr=0.0, betas=recipe.betas)
         self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
         self._average = AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
         output.mkdir(parents=True, exist_ok=True)
@@ -170,7 +177,7 @@ class Trainer:
         """
         starts = [0.0, *(stage.until for stage in self.recipe.stages)]
         for (start, stop), stage in zip(pairwise(starts), self.recipe.stages, strict=True):
-            if start <= self._fraction < stop:
+            if start <= self.fraction < stop:
                 self._run_stage(stage, report)
         self.save()
         return self.weights
@@ -201,13 +208,17 @@ class Trainer:
         self.recipe.family.save(self.weights, self._average.module, metadata)
 
     @property
-    def _fraction(self) -> float:
-        return min(self.elapsed / self.seconds, 1.0)
+    def fraction(self) -> float:
+        """How much of the run has passed, from 0 to 1: by time, or by samples where that is the run's length."""
+        if self.seconds is not None:
+            return min(self.elapsed / self.seconds, 1.0)
+        assert self.recipe.samples is not None
+        return min(self.samples / self.recipe.samples, 1.0)
 
     def _run_stage(self, stage: Stage, report: Callable[[Progress], None]) -> None:
         batches = self._batches(stage)
         saved = clock = time.monotonic()
-        while self._fraction < stage.until:
+        while self.fraction < stage.until:
             loss = self._step(next(batches))
             now = time.monotonic()
             self.elapsed += now - clock
@@ -215,17 +226,17 @@ class Trainer:
             self.step += 1
             self.samples += stage.batch
             self.mean_loss += (loss - self.mean_loss) * max(0.02, 1 / self.step)
-            progress = Progress(self.step, self._fraction, self.mean_loss, stage.size, self.samples / self.elapsed)
+            progress = Progress(self.step, self.fraction, self.mean_loss, stage.size, self.samples / self.elapsed)
             report(progress)
             # The last step of a stage too, so that a short run leaves a trace.
-            if self.step % 20 == 0 or self._fraction >= stage.until:
+            if self.step % 20 == 0 or self.fraction >= stage.until:
                 self._log(progress)
             if now - saved > _SAVE_EVERY:
                 self.save()
                 saved = now
 
     def _batches(self, stage: Stage) -> Iterator[tuple[Tensor, ...]]:
-        crops = Crops(self.pictures, self.recipe.data, size=stage.size, seed=self.recipe.seed + self.step)
+        crops = Crops(self.pictures, self.recipe.data, size=stage.shape, seed=self.recipe.seed + self.step)
         # On a CPU the network keeps every core busy; a worker would only take one away.
         workers = 0 if self._fabric.device.type == "cpu" else max((os.cpu_count() or 2) - 2, 1)
         loader = self._fabric.setup_dataloaders(DataLoader(crops, batch_size=stage.batch, num_workers=workers))
@@ -233,22 +244,18 @@ class Trainer:
         return iter(loader)
 
     def _step(self, batch: tuple[Tensor, ...]) -> float:
-        # Alpha, where the recipe has the data bring it.
-        rgb, target, *alpha = batch
+        # Label maps or alpha, as the recipe has the data bring them.
+        rgb, target, *further = batch
         for group in self._optimizer.param_groups:
-            group["lr"] = self._learning_rate()
-        loss, shown = self._lesson(rgb, target, self._rng, *alpha)
+            # Checkpoints from before there were rates do not have them.
+            group["lr"] = group.get("rate", 1.0) * learning_rate(self.recipe, self.fraction)
+        loss, shown = self._lesson(rgb, target, self._rng, *further)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)
         self._fabric.clip_gradients(self._lesson, self._optimizer, max_norm=_CLIP)
         self._optimizer.step()
         self._average.update_parameters(self._network)
         return float(shown)
-
-    def _learning_rate(self) -> float:
-        warm = min(self._fraction / self.recipe.warmup, 1.0) if self.recipe.warmup else 1.0
-        cosine = 0.5 * (1 + np.cos(np.pi * self._fraction))
-        return float(self.recipe.learning_rate * max(warm, 1e-3) * (0.01 + 0.99 * cosine))
 
     def _log(self, progress: Progress) -> None:
         entry = {
@@ -257,7 +264,7 @@ class Trainer:
             "loss": round(progress.loss, 5),
             "size": progress.size,
             "samples_per_second": round(progress.samples_per_second, 2),
-            "learning_rate": self._learning_rate(),
+            "learning_rate": learning_rate(self.recipe, self.fraction),
         }
         with (self.output / "log.jsonl").open("a") as file:
             file.write(json.dumps(entry) + "\n")
@@ -268,12 +275,3 @@ def _computes_in_bf16(device: str) -> bool:
     if device == "cuda":
         return torch.cuda.is_bf16_supported()
     return device == "cpu" and bool(torch.cpu.get_capabilities().get("avx512_bf16"))
-
-
-def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Decay matrices and kernels only; biases, norms and positions are left alone."""
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        (decayed if parameter.ndim > 1 and "pos_embed" not in name else free).append(parameter)
-    return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]

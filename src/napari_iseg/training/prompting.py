@@ -41,7 +41,7 @@ _OFF_CENTRE = 0.15
 # The predictor's own smallest crop.
 _SHORTEST = 10
 # Coarse masks that are the evaluation's (one of its five levels) and that have superpixels wrong (DAVIS-585).
-_OF_LEVEL, _DEFECTIVE = 0.2, 0.15
+_OF_LEVEL, _DEFECTIVE = 0.2, 0.1
 _LEVELS = 5
 
 
@@ -171,7 +171,7 @@ def answers_to(kind: str, view: ObjectView, recipe: Recipe, rng: np.random.Gener
 def rough_mask(
     image: NDArray[np.uint8], truth: NDArray[np.bool_], prediction: NDArray[np.bool_] | None, rng: np.random.Generator
 ) -> NDArray[np.bool_]:
-    """Return a coarse mask of an object: mostly rough, else of one of the evaluation's levels, or with superpixels wrong.
+    """Return a coarse mask: a rough one, at times one of the evaluation's levels or with superpixels wrong.
 
     Parameters
     ----------

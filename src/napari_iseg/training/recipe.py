@@ -14,13 +14,16 @@ from napari_iseg.zoo import find_method
 if TYPE_CHECKING:
     from napari_iseg.models.families import Family
 
-__all__ = ["LOSSES", "SCHEDULES", "DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
+__all__ = ["LOSSES", "RATE_SCHEDULES", "SCHEDULES", "DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
 
 SCHEDULES = ("icl", "sampled")
 """The names that a recipe's ``schedule`` can have."""
 
 LOSSES = ("normalized-focal", "adaptive-focal")
 """The names that a recipe's ``loss`` can have."""
+
+RATE_SCHEDULES = ("cosine", "milestones", "linear")
+"""The names that a recipe's ``rate_schedule`` can have."""
 
 _FOLDER = Path(__file__).parent / "recipes"
 
@@ -34,14 +37,22 @@ class Stage:
     until
         Fraction of the run at which this stage ends, in (0, 1].
     size
-        Rows and columns of the crops.
+        Rows of the crops.
     batch
         Samples a step.
+    columns
+        Of the crops; None for as many as rows. RITM's are 320 x 480.
     """
 
     until: float
     size: int
     batch: int
+    columns: int | None = None
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the crops."""
+        return self.size, self.columns or self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,9 +74,13 @@ class DataRecipe:
         CFR-ICL's recipes have 0.5 for both, 0 leaves it out. Every hit costs the time of a further crop.
     merged_share
         Share of crops whose object is two of the image's; RITM and its descendants have 0.15.
+    levels
+        Label maps that come with each crop, for lessons about parts and wholes (DISNet): first the one that the object
+        is from, then the other maps of the same image (``labels_coarse`` beside ``labels``, the wholes of generated
+        images). 0 leaves them out; where an image has fewer, the rest is empty.
     soft_factor
-        Labels are cut this many times as fine as the crop, and alpha is what of each pixel they cover; 0 for lessons
-        without alpha. Goes with neither ``copy_paste`` nor ``image_mix``.
+        Labels are cut this many times as fine as the crop, and alpha is what of each pixel they cover, for lessons
+        about soft edges (FocalClick-XL). 0 leaves it out.
     generated_scale
         Side of generated images over that of the crops; the larger, the more of their crops have exact fractions.
     """
@@ -77,13 +92,20 @@ class DataRecipe:
     copy_paste: float = 0.0
     image_mix: float = 0.0
     merged_share: float = 0.0
+    levels: int = 0
     soft_factor: int = 0
     generated_scale: float = 1.5
 
     def __post_init__(self) -> None:
-        if self.soft_factor and (self.copy_paste or self.image_mix):
+        if self.levels and (self.copy_paste or self.image_mix):
             raise IsegError(
-                "Alpha (soft_factor) is not known of pasted objects; leave copy_paste and image_mix out of the recipe."
+                "Copy-paste changes what is part of what, so 'levels' and 'copy_paste' or 'image_mix' exclude each "
+                "other; leave one out of the recipe's [data]."
+            )
+        if self.soft_factor and (self.levels or self.copy_paste or self.image_mix):
+            raise IsegError(
+                "Alpha is not known of pasted objects nor of further label maps, so 'soft_factor' and 'levels', "
+                "'copy_paste' or 'image_mix' exclude each other; leave one out of the recipe's [data]."
             )
 
 
@@ -100,12 +122,26 @@ class Recipe:
         published one to begin from.
     stages
         One after the other, by the fraction of the run that has passed.
-    seconds
-        Length of the run in wall time; ``--max-seconds`` overrides it.
+    seconds, samples
+        Length of the run, one of both: in wall time, or in samples as papers give it; ``--max-seconds`` overrides it.
+    epoch_samples
+        Samples to an epoch. Where it is given, ``warmup`` and ``milestones`` are in epochs, else they are fractions of
+        the run.
     seed
         Of everything random.
-    learning_rate, betas, weight_decay, warmup
-        AdamW with a linear warm-up (fraction of the run) and a cosine decay to 1 % over the run.
+    learning_rate, betas, weight_decay
+        AdamW; without decay it is Adam.
+    warmup
+        How long the rate rises linearly from a thousandth.
+    rate_schedule
+        ``"cosine"``: after the warm-up half a cosine down to ``final_rate``. ``"linear"``: a straight line down to that
+        ("poly" with power 1). ``"milestones"``: a tenth of it from each milestone on.
+    milestones
+        When the rate falls, with ``"milestones"``.
+    final_rate
+        What is left of the rate at the end, with ``"cosine"`` and ``"linear"``.
+    rates
+        Beginning of parameters' names to how many times the rate these have; of several beginnings the longest counts.
     schedule
         ``"icl"`` learns from every answer (CFR-ICL), ``"sampled"`` from the last one only (RITM, SimpleClick).
     icl_terms
@@ -128,10 +164,10 @@ class Recipe:
         AGR), of each answer; any method can train with either.
     focal_alpha
         Of the normalised focal loss.
+    lesson
+        Options of the method's lesson, by the names of its keyword arguments.
     ema
         Decay per step of the averaged weights that are saved.
-    lesson
-        What the method's own lesson lets a recipe choose, by name; see the lesson.
     mimetic
         Start attention as Trockman and Kolter (2023) do, for runs too short to learn locality.
     """
@@ -141,12 +177,18 @@ class Recipe:
     network: Any
     stages: tuple[Stage, ...]
     data: DataRecipe
-    seconds: float
+    seconds: float | None = None
+    samples: int | None = None
+    epoch_samples: int | None = None
     seed: int = 0
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.02
     warmup: float = 0.02
+    rate_schedule: str = "cosine"
+    milestones: tuple[float, ...] = ()
+    final_rate: float = 0.01
+    rates: dict[str, float] = field(default_factory=dict)
     schedule: str = "icl"
     icl_terms: int = 3
     sampled_passes: tuple[int, int] = (0, 3)
@@ -157,8 +199,8 @@ class Recipe:
     boundary_clicks: float = 0.0
     loss: str = "normalized-focal"
     focal_alpha: float = 0.5
-    ema: float = 0.998
     lesson: dict[str, Any] = field(default_factory=dict)
+    ema: float = 0.998
     mimetic: bool = False
 
     def __post_init__(self) -> None:
@@ -166,6 +208,17 @@ class Recipe:
             raise UnknownNameError("schedule", self.schedule, SCHEDULES)
         if self.loss not in LOSSES:
             raise UnknownNameError("loss", self.loss, LOSSES)
+        if self.rate_schedule not in RATE_SCHEDULES:
+            raise UnknownNameError("rate schedule", self.rate_schedule, RATE_SCHEDULES)
+        if (self.seconds is None) == (self.samples is None):
+            raise IsegError(f"The recipe {self.name!r} must give its length as either 'seconds' or 'samples'.")
+        if self.epoch_samples is not None and self.samples is None:
+            raise IsegError(f"The recipe {self.name!r} gives 'epoch_samples'; give its length as 'samples' too.")
+
+    @property
+    def epochs(self) -> float:
+        """Length of the run in the unit of ``warmup`` and ``milestones``: epochs, or 1 where they are fractions."""
+        return 1.0 if self.samples is None or self.epoch_samples is None else self.samples / self.epoch_samples
 
     @property
     def family(self) -> Family:
@@ -212,8 +265,7 @@ def _from_table(table: dict[str, Any]) -> Recipe:
         raise UnknownNameError("configuration", published, family.configs)
     network = replace(family.configs[published], **sizes) if published else family.config_class(**sizes)
     stages = tuple(Stage(**stage) for stage in table.pop("stages"))
-    lesson = _with_tuples(table.pop("lesson", {}))
-    data = DataRecipe(**table.pop("data"))
+    data, lesson = DataRecipe(**table.pop("data")), _with_tuples(table.pop("lesson", {}))
     return Recipe(network=network, stages=stages, data=data, lesson=lesson, **_with_tuples(table))
 
 
