@@ -136,7 +136,7 @@ def bezier_stroke(region: NDArray[np.bool_], rng: np.random.Generator) -> NDArra
 
 def axial_stroke(region: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.float64] | None:
     """Return (n, 2) points of half or more of the region's middle, drawn with a trembling hand; None if too small."""
-    path = middle_path(region)
+    path = middle_path(region, quick=True)
     if path is None:
         return None
     part = _part(path.astype(np.float64), rng.uniform(0.5, 1.0), rng)

@@ -89,6 +89,12 @@ class ObjectView(nn.Module):
         """Return (B, 1, s, s) logits; see :meth:`napari_iseg.models.object_net.ObjectNet.forward`."""
         return self.network.primitive(self.rgb, coordinates, kind, self.context, self._boxes)
 
+    def draw(self, prompts: Sequence[Sequence[Prompt]]) -> Tensor:
+        """Return (B, 2, s, s): each sample's prompts, in pixels of its crop, as the predictor draws them."""
+        frame = Frame(Window.whole((self.side, self.side)), self.side)
+        maps = np.stack([draw_bimap(some, frame, self.network.config.disk_radius) for some in prompts])
+        return torch.from_numpy(maps).to(self.rgb)
+
     @torch.no_grad()
     def paste(self, logits: Tensor, shape: tuple[int, int]) -> NDArray[np.float32]:
         """Return (B, H, W) probabilities over the images, zero outside the crops, as the predictor pastes them."""
@@ -211,7 +217,7 @@ def _scribbled(view: ObjectView, recipe: Recipe, rng: np.random.Generator) -> Te
     def add(answers: NDArray[np.bool_] | None) -> Tensor:
         for number, truth in enumerate(truths):
             marks[number] += random_scribble_prompts(truth, None if answers is None else answers[number], rng)
-        return _drawn(view, marks)
+        return view.draw(marks)
 
     bimap = add(None)
     view.eval()
@@ -226,7 +232,7 @@ def _scribbled(view: ObjectView, recipe: Recipe, rng: np.random.Generator) -> Te
 def _boxed(view: ObjectView, rng: np.random.Generator) -> Tensor:
     truths = view.target.cpu().numpy() == 1
     boxes: list[list[Prompt]] = [[jittered_box(truth, rng)] if truth.any() else [] for truth in truths]
-    return view.answer(_with_nothing_before(_drawn(view, boxes)), "box")
+    return view.answer(_with_nothing_before(view.draw(boxes)), "box")
 
 
 def _masked(view: ObjectView, recipe: Recipe, rng: np.random.Generator) -> Tensor:
@@ -242,14 +248,7 @@ def _masked(view: ObjectView, recipe: Recipe, rng: np.random.Generator) -> Tenso
         [MaskPrompt(rough_mask(image, truth, prediction, rng))]
         for image, truth, prediction in zip(images, truths, predictions, strict=True)
     ]
-    return view.answer(_with_nothing_before(_drawn(view, masks)), "mask")
-
-
-def _drawn(view: ObjectView, prompts: Sequence[Sequence[Prompt]]) -> Tensor:
-    """Return (B, 2, s, s): the prompts of each sample, in pixels of its crop, as the predictor draws them."""
-    frame = Frame(Window.whole((view.side, view.side)), view.side)
-    maps = np.stack([draw_bimap(some, frame, view.network.config.disk_radius) for some in prompts])
-    return torch.from_numpy(maps).to(view.rgb)
+    return view.answer(_with_nothing_before(view.draw(masks)), "mask")
 
 
 def _with_nothing_before(bimap: Tensor) -> Tensor:
