@@ -266,6 +266,8 @@ def _cut_target(target: Tensor, window: Window, side: int) -> Tensor:
     planes = torch.stack([target == 1, target == -1])[None].float()
     inside, ignored = _cut(planes, window, side)[0]
     cut = torch.where(ignored > 0, -1, (inside > 0.5).to(torch.int8)).to(torch.int8)
-    if not (cut == 1).any() and inside.max() > 0:
-        cut.view(-1)[inside.argmax()] = 1
+    if not (cut == 1).any():
+        # Bilinear steps over what is smaller than a pixel.
+        for row, column in torch.nonzero(target[window.slices] == 1)[:1].tolist():
+            cut[row * side // window.shape[0], column * side // window.shape[1]] = 1
     return cut
