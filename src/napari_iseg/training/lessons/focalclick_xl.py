@@ -123,7 +123,8 @@ class FocalClickXLLesson(nn.Module):
         ``alpha``, (B, H, W) in [0, 1] and negative where unknown, is the target's soft version; None is as hard as
         the target.
         """
-        alpha = hard_alpha(target) if alpha is None else alpha
+        # In mixed precision Fabric hands halves over, in which neither alpha nor a place on a plane is exact.
+        rgb, alpha = rgb.float(), hard_alpha(target) if alpha is None else alpha.float()
         if self.stage == "details":
             loss = self._detail_loss(rgb, alpha, None, None, rng)
             return loss, loss.detach()
