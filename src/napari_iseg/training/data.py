@@ -17,6 +17,7 @@ from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.copy_paste import CopyPaste, LabelledImage, copy_paste
 from napari_iseg.training.procedural import procedural_sample
+from napari_iseg.training.soft_targets import coverage, hard_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -161,7 +162,8 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
     tuple
         (3, rows, columns) float32 RGB in [0, 1], and (rows, columns) int8 target: 1 object, 0 background, -1 ignored.
         Where the recipe wants L ``levels``, (L, rows, columns) int32 label maps too: 0 background, -1 ignored, and 1
-        in the first of them the object.
+        in the first of them the object. With ``soft_factor`` (rows, columns) float32 alpha in [0, 1] instead, -1 where
+        ignored.
     """
 
     def __init__(
@@ -172,6 +174,7 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
         self.shape = (size, size) if isinstance(size, int) else size
         self.seed = seed
         self._pool: list[Picture] = []
+        self._fineness = max(recipe.soft_factor, 1)
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, ...]]:
         worker = torch.utils.data.get_worker_info()
@@ -182,6 +185,9 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
         options = CopyPaste(paste=self.recipe.copy_paste, mix=self.recipe.image_mix)
         while True:
             sample = self._sample(names, weights, rng)
+            if self.recipe.soft_factor:
+                yield self._soft(sample, rng)
+                continue
             if options.paste or options.mix:
                 sample = copy_paste(
                     sample,
@@ -193,6 +199,13 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
             target = np.where(sample.labels == -1, -1, self._object(sample, rng)).astype(np.int8)
             crop = torch.from_numpy(sample.image.transpose(2, 0, 1).copy()), torch.from_numpy(target)
             yield (*crop, self._levels(sample)) if self.recipe.levels else crop
+
+    def _soft(self, sample: LabelledImage, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+        """Return RGB, target and alpha of a crop whose labels are ``soft_factor`` times as fine as its image."""
+        inside, ignored = self._object(sample, rng), sample.labels == -1
+        alpha = coverage(inside, ignored, self.recipe.soft_factor, pixel=sample.source_pixel)
+        rgb = torch.from_numpy(sample.image.transpose(2, 0, 1).copy())
+        return rgb, torch.from_numpy(hard_target(alpha)), torch.from_numpy(alpha)
 
     def _levels(self, sample: LabelledImage) -> torch.Tensor:
         """Return (L, rows, columns) int32; empty maps stand for those that the image does not have."""
@@ -208,10 +221,10 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
             picture = self._generated(rng) if name == "procedural" else _pick(self.pictures[name], rng)
             if not picture.boxes:
                 continue
-            rgb, maps = self._crop(picture, rng)
-            if (maps[..., 0] == 1).sum() >= _MIN_VISIBLE:
+            rgb, maps, pixel = self._crop(picture, rng)
+            if (maps[..., 0] == 1).sum() >= _MIN_VISIBLE * self._fineness**2:
                 rgb, maps = augment(rgb, maps, rng)
-                return LabelledImage(rgb, maps[..., 0], tuple(np.moveaxis(maps[..., 1:], -1, 0)))
+                return LabelledImage(rgb, maps[..., 0], tuple(np.moveaxis(maps[..., 1:], -1, 0)), pixel)
 
     def _object(self, sample: LabelledImage, rng: np.random.Generator) -> np.ndarray:
         """Return (H, W) bool: the sample's object, sometimes with another one that it shows."""
@@ -226,12 +239,15 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
     def _generated(self, rng: np.random.Generator) -> Picture:
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
         if len(self._pool) < _POOL or rng.random() < _RENEWED:
-            self._pool += _drawn(rng, max(self.shape) * 3 // 2, self.recipe)
+            self._pool += _drawn(rng, round(self.recipe.generated_scale * max(self.shape)), self.recipe)
             del self._pool[:-_POOL]
         return _pick(self._pool, rng)
 
-    def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Cut one object out at a random scale and place; return RGB and (rows, columns, maps), the object as 1."""
+    def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
+        """Cut one object out at a random scale and place; return RGB and (rows, columns, maps), the object as 1.
+
+        The maps are ``soft_factor`` times as fine, and the number is the side of the picture's own pixels in them.
+        """
         label = int(rng.choice(list(picture.boxes)))
         box = picture.boxes[label]
         longest = max(box[1] - box[0], box[3] - box[2])
@@ -243,10 +259,14 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
         rows = _span(box[0], box[1], longest / ratio * stretch, picture.labels.shape[0], rng)
         columns = _span(box[2], box[3], longest / ratio / stretch, picture.labels.shape[1], rng)
         window = (*rows, *columns)
-        maps = np.stack([_nearest(labels, window, self.shape) for labels in (picture.labels, *picture.others)], -1)
+        fine = (self.shape[0] * self._fineness, self.shape[1] * self._fineness)
+        maps = np.stack([_nearest(labels, window, fine) for labels in (picture.labels, *picture.others)], -1)
         first = maps[..., 0]
         maps[..., 0] = np.where(first == label, 1, np.where(first > 0, first + 1, first))
-        return _resized(picture.rgb, window, self.shape, antialias=rng.random() < 0.3), maps
+        # Alpha is an average over each pixel; so must the image be.
+        antialias = rng.random() < 0.3 or self.recipe.soft_factor > 0
+        pixel = max(fine[0] / (rows[1] - rows[0]), fine[1] / (columns[1] - columns[0]))
+        return _resized(picture.rgb, window, self.shape, antialias=antialias), maps, pixel
 
 
 def _drawn(rng: np.random.Generator, side: int, recipe: DataRecipe) -> Iterator[Picture]:

@@ -250,11 +250,12 @@ class Trainer:
         return iter(loader)
 
     def _step(self, batch: tuple[Tensor, ...]) -> float:
-        rgb, target, *levels = batch
+        # Label maps or alpha, as the recipe has the data bring them.
+        rgb, target, *further = batch
         for group in self._optimizer.param_groups:
             # Checkpoints from before there were rates do not have them.
             group["lr"] = group.get("rate", 1.0) * learning_rate(self.recipe, self.fraction)
-        loss, shown = self._lesson(rgb, target, self._rng, *levels)
+        loss, shown = self._lesson(rgb, target, self._rng, *further)
         self._optimizer.zero_grad()
         self._fabric.backward(loss)
         self._fabric.clip_gradients(self._lesson, self._optimizer, max_norm=_CLIP)

@@ -35,8 +35,8 @@ def learning_rate(recipe: Recipe, fraction: float) -> float:
     if recipe.rate_schedule == "milestones":
         return float(recipe.learning_rate * _FALL ** sum(now >= milestone for milestone in recipe.milestones))
     passed = min((now - recipe.warmup) / max(recipe.epochs - recipe.warmup, 1e-9), 1.0)
-    cosine = 0.5 * (1 + math.cos(math.pi * passed))
-    return recipe.learning_rate * (recipe.final_rate + (1 - recipe.final_rate) * cosine)
+    left = 1 - passed if recipe.rate_schedule == "linear" else 0.5 * (1 + math.cos(math.pi * passed))
+    return recipe.learning_rate * (recipe.final_rate + (1 - recipe.final_rate) * left)
 
 
 def parameter_groups(network: nn.Module, recipe: Recipe) -> list[dict[str, Any]]:

@@ -22,7 +22,7 @@ SCHEDULES = ("icl", "sampled")
 LOSSES = ("normalized-focal", "adaptive-focal")
 """The names that a recipe's ``loss`` can have."""
 
-RATE_SCHEDULES = ("cosine", "milestones")
+RATE_SCHEDULES = ("cosine", "milestones", "linear")
 """The names that a recipe's ``rate_schedule`` can have."""
 
 _FOLDER = Path(__file__).parent / "recipes"
@@ -78,6 +78,11 @@ class DataRecipe:
         Label maps that come with each crop, for lessons about parts and wholes (DISNet): first the one that the object
         is from, then the other maps of the same image (``labels_coarse`` beside ``labels``, the wholes of generated
         images). 0 leaves them out; where an image has fewer, the rest is empty.
+    soft_factor
+        Labels are cut this many times as fine as the crop, and alpha is what of each pixel they cover, for lessons
+        about soft edges (FocalClick-XL). 0 leaves it out.
+    generated_scale
+        Side of generated images over that of the crops; the larger, the more of their crops have exact fractions.
     """
 
     weights: dict[str, float] = field(default_factory=dict)
@@ -88,12 +93,19 @@ class DataRecipe:
     image_mix: float = 0.0
     merged_share: float = 0.0
     levels: int = 0
+    soft_factor: int = 0
+    generated_scale: float = 1.5
 
     def __post_init__(self) -> None:
         if self.levels and (self.copy_paste or self.image_mix):
             raise IsegError(
                 "Copy-paste changes what is part of what, so 'levels' and 'copy_paste' or 'image_mix' exclude each "
                 "other; leave one out of the recipe's [data]."
+            )
+        if self.soft_factor and (self.levels or self.copy_paste or self.image_mix):
+            raise IsegError(
+                "Alpha is not known of pasted objects nor of further label maps, so 'soft_factor' and 'levels', "
+                "'copy_paste' or 'image_mix' exclude each other; leave one out of the recipe's [data]."
             )
 
 
@@ -122,12 +134,12 @@ class Recipe:
     warmup
         How long the rate rises linearly from a thousandth.
     rate_schedule
-        ``"cosine"``: after the warm-up half a cosine down to ``final_rate``. ``"milestones"``: a tenth of it from each
-        milestone on.
+        ``"cosine"``: after the warm-up half a cosine down to ``final_rate``. ``"linear"``: a straight line down to that
+        ("poly" with power 1). ``"milestones"``: a tenth of it from each milestone on.
     milestones
         When the rate falls, with ``"milestones"``.
     final_rate
-        What is left of the rate at the end, with ``"cosine"``.
+        What is left of the rate at the end, with ``"cosine"`` and ``"linear"``.
     rates
         Beginning of parameters' names to how many times the rate these have; of several beginnings the longest counts.
     schedule

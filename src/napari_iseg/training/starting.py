@@ -6,16 +6,23 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from napari_iseg.errors import WeightsError
+from napari_iseg.models.checkpoints import load_state
+from napari_iseg.models.context_net import translate_sam
+from napari_iseg.models.focalclick_xl import FocalClickXL
 from napari_iseg.zoo.weights import find_weights, non_commercial_licence
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
-    from torch import nn
+    from torch import Tensor, nn
 
     from napari_iseg.training.recipe import Recipe
 
 __all__ = ["inherited_terms", "start_from"]
+
+# How the names of SAM's encoder begin.
+_SAM = "image_encoder."
 
 
 def start_from(network: nn.Module, recipe: Recipe, weights: str | Path) -> None:
@@ -28,7 +35,8 @@ def start_from(network: nn.Module, recipe: Recipe, weights: str | Path) -> None:
     recipe
         What is to be trained.
     weights
-        A known name that fits the recipe's method, a safetensors file of ours, or a released ``.pth``.
+        A known name that fits the recipe's method, a safetensors file of ours, or a released ``.pth``; for
+        FocalClick-XL also released weights of SAM, which are its Context-Net's encoder.
 
     Raises
     ------
@@ -37,7 +45,13 @@ def start_from(network: nn.Module, recipe: Recipe, weights: str | Path) -> None:
     WeightsError
         If they cannot be read, or are of another kind of network or of another configuration than the recipe's.
     """
-    loaded = recipe.family.load(find_weights(weights, recipe.method))
+    file = find_weights(weights, recipe.method)
+    if isinstance(network, FocalClickXL) and file.suffix != ".safetensors":
+        state, _ = load_state(file)
+        if any(name.startswith(_SAM) for name in state):
+            _put_encoder(network, state, file)
+            return
+    loaded = recipe.family.load(file)
     theirs, ours = loaded.config, recipe.network
     differing = [field.name for field in fields(ours) if getattr(ours, field.name) != getattr(theirs, field.name)]
     if differing:
@@ -48,6 +62,15 @@ def start_from(network: nn.Module, recipe: Recipe, weights: str | Path) -> None:
             "from others."
         )
     network.load_state_dict(loaded.state_dict())
+
+
+def _put_encoder(network: FocalClickXL, state: Mapping[str, Tensor], file: Path) -> None:
+    try:
+        network.context_net.encoder.load_state_dict(translate_sam(state))
+    except RuntimeError as error:
+        raise WeightsError(
+            f"The weights in {file.name} do not fit the recipe's Context-Net; start from SAM's of the same size."
+        ) from error
 
 
 def inherited_terms(weights: str | Path | None) -> dict[str, str]:

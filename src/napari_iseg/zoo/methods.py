@@ -178,6 +178,7 @@ _TABLE = (
         options=FocalClickXLOptions(),
         prompts=(Click, Scribble, Box, MaskPrompt),
         base="base",
+        lesson="napari_iseg.training.lessons.focalclick_xl:FocalClickXLLesson",
         alpha=True,
         note="The newest prompt's kind decides: clicks and scribbles go on from the answer there is, a box or a "
         "mask begins anew (and is not refined by cascade_steps). Without a GPU, magnify=false saves most of "

@@ -27,7 +27,8 @@ def make_lesson(network: nn.Module, recipe: Recipe) -> Any:
         (1 object, 0 background, -1 ignored), and a :class:`numpy.random.Generator`, it returns two scalars: the loss,
         and the loss as it compares between steps. All of a step happens in that one call, so that many devices can
         share it. A class whose ``takes_levels`` is true takes a fourth argument, (B, L, H, W) label maps of the crops;
-        it is given where the recipe's data say ``levels``.
+        it is given where the recipe's data say ``levels``. One whose ``takes_alpha`` is true takes (B, H, W) alpha
+        there, where they say ``soft_factor``.
 
     Raises
     ------
@@ -42,6 +43,10 @@ def make_lesson(network: nn.Module, recipe: Recipe) -> Any:
     if recipe.data.levels and not getattr(lesson, "takes_levels", False):
         raise IsegError(
             f"Training {spec.name!r} does not look at parts and wholes; leave 'levels' out of the recipe's [data]."
+        )
+    if recipe.data.soft_factor and not getattr(lesson, "takes_alpha", False):
+        raise IsegError(
+            f"Training {spec.name!r} does not look at alpha; leave 'soft_factor' out of the recipe's [data]."
         )
     known = [name for name, one in signature(lesson).parameters.items() if one.kind is Parameter.KEYWORD_ONLY]
     for option in recipe.lesson:
