@@ -199,7 +199,8 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
     def _generated(self, rng: np.random.Generator) -> Picture:
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
         if len(self._pool) < _POOL or rng.random() < _RENEWED:
-            rgb, labels = procedural_sample(rng, self.size + self.size // 2)
+            drawn = procedural_sample(rng, self.size + self.size // 2)
+            rgb, labels = drawn.rgb, drawn.labels
             self._pool.append(Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels)))
             del self._pool[:-_POOL]
         return _pick(self._pool, rng)
