@@ -31,12 +31,12 @@ def abdomen(rng: np.random.Generator, size: int) -> GeneratedImage:
         # Without contrast agent.
         units[[_CORTEX, _MEDULLA, _VESSEL]] = rng.uniform(25, 45)
         units[[_LIVER, _SPLEEN]] -= 55
-    tissue = body.tissue
+    tissue, wholes, parts = body.drawn()
     image = units[tissue]
     image += 8 * fractal(rng, image.shape, 0.05 * radius + 2) + rng.uniform(4, 45) * smooth(rng, image.shape, 1.6)
     image = blurred(image, float(np.clip(radius / 150, 0.4, 1.5)))
     level, width = rng.normal(60, 40), log_uniform(rng, 180, 1500)
-    return nested((image - level) / width + 0.5, body.wholes, body.parts, rest=False)
+    return nested((image - level) / width + 0.5, wholes, parts, rest=False)
 
 
 def _wall(rng: np.random.Generator, fill: Fill) -> None:

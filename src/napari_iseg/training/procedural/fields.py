@@ -130,7 +130,9 @@ def cells_around(
         low = np.clip(np.array((row, column)) - reach, 0, side).astype(int)
         high = np.clip(np.array((row, column)) + reach + 1, 0, side).astype(int)
         box = (slice(low[0], high[0]), slice(low[1], high[1]))
-        away = np.hypot(tall * (rows[box] - np.float32(row)), columns[box] - np.float32(column)) - np.float32(more)
+        down, across = tall * (rows[box] - np.float32(row)), columns[box] - np.float32(column)
+        # Many times faster than hypot, and nothing here can overflow.
+        away = np.sqrt(down * down + across * across) - np.float32(more)
         closer = away < first[box]
         second[box] = np.where(closer, first[box], np.minimum(second[box], away))
         first[box] = np.minimum(first[box], away)

@@ -38,9 +38,10 @@ def knee(rng: np.random.Generator, size: int) -> GeneratedImage:
     _tibia(rng, fill, thickness)
     _patella(rng, fill, thickness)
     _menisci(rng, fill)
+    tissue, wholes, parts = body.drawn()
     signals = _SIGNALS[rng.integers(len(_SIGNALS))] * rng.uniform(0.8, 1.1) + rng.normal(0, 0.03, _SIGNALS.shape[1])
-    image = scanned(rng, body.tissue, np.maximum(signals, 0), fine=radius / 50)
-    return nested(image, body.wholes, body.parts, rest=False)
+    image = scanned(rng, tissue, np.maximum(signals, 0), fine=radius / 50)
+    return nested(image, wholes, parts, rest=False)
 
 
 def _soft_tissue(rng: np.random.Generator, fill: Fill) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy import ndimage
 
 from napari_iseg.training.procedural.fields import (
     blurred,
@@ -26,14 +27,15 @@ def membranes(rng: np.random.Generator, size: int) -> GeneratedImage:
     # Membranes, vesicles and mitochondria have their own sizes; a magnified image shows few cells and wide membranes.
     thick = float(np.clip(spacing * rng.uniform(0.03, 0.08), 1.0, 6.0))
     numbers, gap = _profiles(rng, size, spacing)
-    cells = np.where(gap > thick * 1.3, numbers, 0)
+    # Profiles that a membrane pinches in two are two.
+    cells, _ = ndimage.label((gap > 1.3 * thick) & (numbers > 0))
     image = _cytoplasm(rng, size, numbers, thick)
     image = _vesicles(rng, image, cells, thick)
-    organelles = _mitochondria(rng, image, cells, spacing, thick)
+    organelles = _mitochondria(rng, image, np.where(gap > 2.4 * thick, cells, 0), spacing, thick)
     rim = np.exp(-((gap / (1.1 * thick)) ** 2))
     image -= rng.uniform(0.4, 0.65) * rim * (1 + 0.15 * smooth(rng, image.shape, 4 * thick))
     image = blurred(image, rng.uniform(0.3, 0.25 * thick + 0.4))
-    image += rng.uniform(0.01, 0.09) * smooth(rng, image.shape, rng.choice((1.0, 1.6)))
+    image += rng.uniform(0.01, 0.09) * smooth(rng, image.shape, float(rng.choice((1.0, 1.6))))
     return nested(image, cells, organelles, rest=False)
 
 
@@ -47,7 +49,7 @@ def _profiles(rng: np.random.Generator, size: int, spacing: float) -> tuple[np.n
     shape = (size, size)
     rows = rows + warp * smooth(rng, shape, 1.2 * spacing) + 0.15 * warp * smooth(rng, shape, 0.3 * spacing)
     columns = columns + warp * smooth(rng, shape, 1.2 * spacing) + 0.15 * warp * smooth(rng, shape, 0.3 * spacing)
-    numbers, _, gap = cells_around(seeds, bonus, rows, columns, 3.2 * spacing, stretch=rng.choice((1.0, 1.3, 1.8)))
+    numbers, _, gap = cells_around(seeds, bonus, rows, columns, 2.1 * spacing, stretch=float(rng.choice((1.0, 1.3, 1.8))))
     return numbers, gap
 
 
@@ -83,30 +85,33 @@ def _mitochondria(
     """Draw mitochondria into the image, and return their numbers."""
     size = len(image)
     canvas = Canvas(size)
-    radius = float(np.clip(thick * rng.uniform(4, 8), 4, 0.35 * spacing + 3))
-    places = scattered(rng, size, int(rng.integers(2, 24)), 3 * radius)
+    radius = float(np.clip(thick * rng.uniform(2.5, 6), 3, 0.28 * spacing + 1))
+    places = scattered(rng, size, int(rng.integers(2, 30)), 2.5 * radius)
     for number, centre in enumerate(places, start=1):
-        own = cells[tuple(centre.astype(int))]
-        if own == 0:
-            continue
         long = radius * log_uniform(rng, 1.0, 2.6)
         canvas.fill(blob(rng, centre, (long, radius * rng.uniform(0.6, 1.0)), rng.uniform(0, np.pi)), number)
-    drawn = canvas.numbers
-    # Each keeps within the cell of its middle, and clear of that cell's membrane.
-    home = np.zeros(len(places) + 1, np.int32)
-    home[1:] = cells[tuple(places.astype(int).T)]
-    drawn[home[drawn] != cells] = 0
-    inside = drawn > 0
-    if not inside.any():
+    drawn = _kept(canvas.numbers, np.concatenate([[0], cells[tuple(places.astype(int).T)]]), cells)
+    if not drawn.any():
         return drawn
-    soft = blurred(inside.astype(np.float32), 0.5 * thick)
+    soft = blurred((drawn > 0).astype(np.float32), 0.5 * thick)
     rim = np.exp(-(((soft - 0.5) / 0.22) ** 2))
-    waves = fractal(rng, image.shape, 2.5 * thick, octaves=2)
-    crista = 1 - np.abs(np.sin(1.3 * waves + _slanted(rng, size, 2.2 * thick)))
-    matrix = rng.uniform(0.35, 0.6) + 0.03 * smooth(rng, image.shape, 2) - rng.uniform(0.05, 0.3) * crista**2
-    body = soft_step(soft - 0.5, 0.25)
-    image += body * (matrix - image) - rng.uniform(0.2, 0.4) * rim
+    # Cristae: bright gaps between dark folds, about as wide as a membrane.
+    folds = np.abs(np.sin(0.6 * fractal(rng, image.shape, 4 * thick, octaves=2) + _slanted(rng, size, 2.2 * thick)))
+    dark, depth = rng.uniform(0.35, 0.6), float(rng.choice((0.05, 0.3)))
+    matrix = dark + 0.03 * smooth(rng, image.shape, 2) + depth * (0.5 - (1 - folds) ** 2)
+    image += soft_step(soft - 0.5, 0.25) * (matrix - image) - rng.uniform(0.2, 0.45) * rim
     return drawn
+
+
+def _kept(drawn: np.ndarray, home: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """Cut each drawn number down to the cell that it is at home in, and leave out what is mostly cut or fills it."""
+    before = np.bincount(drawn.ravel(), minlength=len(home))
+    drawn = np.where((home[drawn] == cells) & (cells > 0), drawn, 0)
+    after = np.bincount(drawn.ravel(), minlength=len(home))
+    room = np.bincount(cells.ravel())[home]
+    good = (after > 0.55 * before) & (after < 0.6 * room)
+    good[0] = False
+    return np.where(good[drawn], drawn, 0).astype(np.int32)
 
 
 def _slanted(rng: np.random.Generator, size: int, period: float) -> np.ndarray:

@@ -135,7 +135,7 @@ def _stained(
         if rng.random() < 0.3:
             light = light.mean(axis=2)
         return _camera(rng, blurred(light.astype(np.float32), rng.uniform(0.3, 1.2)))
-    ground, sign = rng.uniform(0.35, 0.65), rng.choice((-1.0, 1.0))
+    ground, sign = rng.uniform(0.35, 0.65), float(rng.choice((-1.0, 1.0)))
     grey = ground + sign * 0.2 * (body - 0.5 * inside) + rng.uniform(-0.3, 0.3) * core
     halo = np.exp(-((rim / (0.5 * thin + 1)) ** 2))
     grey += rng.uniform(0.05, 0.35) * halo + rng.uniform(0.005, 0.03) * rng.standard_normal(shape, np.float32)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from functools import lru_cache
+
 import numpy as np
 from PIL import Image, ImageDraw
 
-__all__ = ["Canvas", "blob", "box", "coverage", "filled", "path", "ribbon", "ring_points", "star"]
+__all__ = ["Canvas", "blob", "box", "coverage", "path", "ribbon", "ring_points", "star", "stencil"]
 
 
 def ring_points(centre: np.ndarray, radii: tuple[float, float], angle: float, rim: np.ndarray) -> np.ndarray:
@@ -20,10 +23,10 @@ def ring_points(centre: np.ndarray, radii: tuple[float, float], angle: float, ri
     rim
         (P,) factors of the radius, one a point.
     """
-    around = np.linspace(0, 2 * np.pi, rim.size, endpoint=False)
-    u, v = rim * np.cos(around) * radii[0], rim * np.sin(around) * radii[1]
-    cos, sin = np.cos(angle), np.sin(angle)
-    return np.stack([centre[0] + cos * u - sin * v, centre[1] + sin * u + cos * v], axis=1)
+    cos, sin = math.cos(angle), math.sin(angle)
+    frame = np.array(((cos * radii[0], -sin * radii[1]), (sin * radii[0], cos * radii[1])))
+    outline: np.ndarray = centre + (rim * _waves(rim.size)[:2]).T @ frame.T
+    return outline
 
 
 def blob(
@@ -36,11 +39,17 @@ def blob(
     points: int = 48,
 ) -> np.ndarray:
     """Return an ellipse with a wobbling rim, (P, 2); ``wobble`` is about its share of the radius."""
-    around = np.linspace(0, 2 * np.pi, points, endpoint=False)
-    waves = np.arange(2, 8)[:, None]
-    sizes = rng.normal(0, wobble, (6, 1)) / (waves - 1)
-    rim = 1 + (sizes * np.cos(waves * around + rng.uniform(0, 2 * np.pi, (6, 1)))).sum(axis=0)
-    return ring_points(centre, radii, angle, np.clip(rim, 0.2, 2.0))
+    # Two to seven waves around it; the fewer, the larger.
+    sizes = 0.7 * wobble * rng.standard_normal(12) / np.repeat(np.arange(1, 7), 2)
+    rim = 1 + sizes @ _waves(points)[2:]
+    return ring_points(centre, radii, angle, rim.clip(0.2, 2.0))
+
+
+@lru_cache(maxsize=64)
+def _waves(points: int) -> np.ndarray:
+    """Return cosine and sine of one to seven waves around a circle, one after the other, as (14, points)."""
+    turns = np.arange(1, 8)[:, None] * np.linspace(0, 2 * np.pi, points, endpoint=False)
+    return np.stack([np.cos(turns), np.sin(turns)], axis=1).reshape(14, points)
 
 
 def box(centre: np.ndarray, radii: tuple[float, float], angle: float, *, power: float = 6.0) -> np.ndarray:
@@ -80,7 +89,7 @@ def ribbon(points: np.ndarray, width: float | np.ndarray) -> np.ndarray:
     Parameters
     ----------
     points
-        (P, 2).
+        (P, 2), at least two.
     width
         Of the band, one number or (P,).
 
@@ -89,10 +98,12 @@ def ribbon(points: np.ndarray, width: float | np.ndarray) -> np.ndarray:
     numpy.ndarray
         (2 * P, 2).
     """
-    along = np.gradient(points, axis=0)
-    across = along[:, ::-1] * (1, -1) / np.maximum(np.hypot(*along.T), 1e-9)[:, None]
-    half = np.broadcast_to(np.asarray(width, float) / 2, len(points))[:, None]
-    return np.concatenate([points + half * across, (points - half * across)[::-1]])
+    along = np.empty_like(points)
+    along[1:-1] = points[2:] - points[:-2]
+    along[0], along[-1] = points[1] - points[0], points[-1] - points[-2]
+    across = along[:, ::-1] * (0.5, -0.5) / np.sqrt((along * along).sum(axis=1) + 1e-12)[:, None]
+    across *= width if isinstance(width, float) else width[:, None]
+    return np.concatenate([points + across, (points - across)[::-1]])
 
 
 class Canvas:
@@ -124,11 +135,29 @@ class Canvas:
         return np.array(self._image, np.int32)
 
 
-def filled(shape: tuple[int, int], outline: np.ndarray) -> np.ndarray:
-    """Return the inside of a polygon, (P, 2), as ``shape`` bool."""
-    image = Image.new("L", (shape[1], shape[0]))
-    ImageDraw.Draw(image).polygon(_flat(outline), fill=1)
-    return np.asarray(image) > 0
+def stencil(size: int, outline: np.ndarray, margin: int = 1) -> tuple[tuple[slice, slice], np.ndarray]:
+    """Return the inside of a polygon where it lies, so that what is small costs little.
+
+    Parameters
+    ----------
+    size
+        Rows and columns of the image.
+    outline
+        (P, 2).
+    margin
+        Pixels to add around it.
+
+    Returns
+    -------
+    tuple
+        The rows and columns of the image that its bounding box covers, at least 2 x 2 pixels, and their (rows, columns)
+        bool.
+    """
+    low = np.clip(np.floor(outline.min(axis=0)) - margin, 0, size - 2).astype(int)
+    high = np.clip(np.ceil(outline.max(axis=0)) + margin + 1, low + 2, size).astype(int)
+    image = Image.new("L", (int(high[1] - low[1]), int(high[0] - low[0])))
+    ImageDraw.Draw(image).polygon(_flat(outline - low), fill=1)
+    return (slice(low[0], high[0]), slice(low[1], high[1])), np.asarray(image) > 0
 
 
 def coverage(size: int, lines: list[tuple[np.ndarray, float]]) -> np.ndarray:

@@ -6,7 +6,7 @@ import numpy as np
 
 from napari_iseg.training.procedural.fields import blurred, log_uniform
 from napari_iseg.training.procedural.generated import GeneratedImage, nested
-from napari_iseg.training.procedural.outlines import blob, box, filled, star
+from napari_iseg.training.procedural.outlines import blob, box, star, stencil
 from napari_iseg.training.procedural.textures import colour, texture
 
 __all__ = ["shapes"]
@@ -31,23 +31,23 @@ def _place(
 ) -> None:
     size = len(image)
     centre = rng.uniform(0, size, 2)
-    window, shape = _window(centre, 1.8 * radius + 4, size)
-    local = centre - (window[0].start, window[1].start)
-    outline = _outline(rng, local, radius)
-    inside = filled(shape, outline)
+    outline = _outline(rng, centre, radius)
     if rng.random() < 0.3:
-        shadow = filled(shape, outline + rng.normal(0, 0.12 * radius + 1, 2)).astype(np.float32)
-        image[window] *= 1 - rng.uniform(0.2, 0.7) * blurred(shadow, min(0.1 * radius + 0.5, 4))[..., None]
-    image[window] = np.where(inside[..., None], texture(rng, shape), image[window])
+        window, shadow = stencil(size, outline + rng.normal(0, 0.12 * radius + 1, 2), margin=4)
+        soft = blurred(shadow.astype(np.float32), min(0.1 * radius + 0.5, 4))
+        image[window] *= 1 - rng.uniform(0.2, 0.7) * soft[..., None]
+    window, inside = stencil(size, outline)
+    np.copyto(image[window], texture(rng, inside.shape), where=inside[..., None])
     wholes[window][inside] = number
     parts[window][inside] = 0
     if radius < 0.05 * size or rng.random() < 0.5:
         return
     for index in range(int(rng.integers(1, 4))):
-        middle = local + rng.normal(0, 0.35 * radius, 2)
-        patch = filled(shape, _outline(rng, middle, radius * rng.uniform(0.15, 0.6))) & inside
-        image[window] = np.where(patch[..., None], texture(rng, shape, colour(rng)), image[window])
-        parts[window][patch] = 4 * number + index
+        middle = centre + rng.normal(0, 0.35 * radius, 2)
+        window, inside = stencil(size, _outline(rng, middle, radius * rng.uniform(0.15, 0.6)))
+        inside = inside & (wholes[window] == number)
+        np.copyto(image[window], texture(rng, inside.shape, colour(rng)), where=inside[..., None])
+        parts[window][inside] = 4 * number + index
 
 
 def _outline(rng: np.random.Generator, centre: np.ndarray, radius: float) -> np.ndarray:
@@ -58,10 +58,3 @@ def _outline(rng: np.random.Generator, centre: np.ndarray, radius: float) -> np.
     if choice < 0.35:
         return star(rng, centre, radius)
     return blob(rng, centre, radii, angle, wobble=rng.choice((0.0, 0.1, 0.25)))
-
-
-def _window(centre: np.ndarray, reach: float, size: int) -> tuple[tuple[slice, slice], tuple[int, int]]:
-    low = np.clip(np.floor(centre - reach), 0, size - 2).astype(int)
-    high = np.clip(np.ceil(centre + reach), low + 2, size).astype(int)
-    return (slice(low[0], high[0]), slice(low[1], high[1])), (int(high[0] - low[0]), int(high[1] - low[1]))
-

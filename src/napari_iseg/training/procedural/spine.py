@@ -30,7 +30,7 @@ def spine(rng: np.random.Generator, size: int) -> GeneratedImage:
     place = Placing(size / 2 + rng.normal(0, 0.1 * size, 2), pitch, rng.normal(0, 0.12), mirrored=rng.random() < 0.5)
     body = Body(size, place)
     fill = body.fill
-    reach = 0.9 * size / pitch
+    reach = 0.75 * size / pitch
     along = np.linspace(-reach, reach, 120)
     bend, phase = rng.uniform(0.1, 0.9), rng.uniform(0, 6.3)
     course = np.stack([along, bend * np.sin(along * rng.uniform(0.25, 0.6) + phase)], axis=1)
@@ -47,9 +47,10 @@ def spine(rng: np.random.Generator, size: int) -> GeneratedImage:
     fill(shifted(1.1, width), _CSF, 2)
     fill(shifted(1.1 + rng.normal(0, 0.02), width * rng.uniform(0.35, 0.55)), _CORD, 2, 1)
     _column(rng, fill, course, reach)
+    tissue, wholes, parts = body.drawn()
     signals = _SIGNALS[rng.integers(len(_SIGNALS))] * rng.uniform(0.7, 1.1) + rng.normal(0, 0.03, _SIGNALS.shape[1])
-    image = scanned(rng, body.tissue, np.maximum(signals, 0), fine=float(np.clip(pitch / 20, 0.7, 4)))
-    return nested(image, body.wholes, body.parts, rest=False)
+    image = scanned(rng, tissue, np.maximum(signals, 0), fine=float(np.clip(pitch / 20, 0.7, 4)))
+    return nested(image, wholes, parts, rest=False)
 
 
 def _front(rng: np.random.Generator, fill: Fill, course: np.ndarray) -> None:

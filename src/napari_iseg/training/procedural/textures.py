@@ -37,9 +37,9 @@ def texture(rng: np.random.Generator, shape: tuple[int, int], base: np.ndarray |
     surface = base + (strength * pattern)[..., None] * (other - base).astype(np.float32)
     if rng.random() < 0.6:
         # Light falls from one side.
-        rows, columns = _turned(rng, shape)
-        shade = 1 + rng.uniform(0, 0.3) * np.float32(rows / max(shape) * 2)
-        surface = surface * (shade[..., None] if shade.ndim == 2 else shade)
+        rows, _ = _turned(rng, shape)
+        shade = 1 + rng.uniform(0, 0.6) / max(shape) * rows
+        surface *= shade[..., None]
     return surface
 
 
@@ -63,7 +63,7 @@ def _flat(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
 def _stripes(rng: np.random.Generator, shape: tuple[int, int]) -> np.ndarray:
     rows, _ = _turned(rng, shape)
     period = log_uniform(rng, 4, 30)
-    bend = smooth(rng, shape, max(shape) / 3) * rng.choice((0.0, 1.0, 2.5))
+    bend = smooth(rng, shape, max(shape) / 3) * float(rng.choice((0.0, 1.0, 2.5)))
     waves = np.sin(rows * np.float32(2 * np.pi / period) + np.float32(bend))
     return np.sign(waves) * 0.7 if rng.random() < 0.4 else waves
 

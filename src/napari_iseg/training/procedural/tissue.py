@@ -79,10 +79,10 @@ def _section(
     if rng.random() < 0.2:
         # Immunohistochemistry: brown where it binds, blue nuclei.
         second = np.array((0.27, 0.57, 0.78)) + rng.normal(0, 0.05, 3)
-    absorbed = rng.uniform(0.8, 1.8) * blurred(blue, 0.4)[..., None] * first + rng.uniform(0.3, 0.9) * pink[
-        ..., None
-    ] * np.maximum(second, 0)
-    light = np.exp(-np.maximum(absorbed, 0)).astype(np.float32) * rng.uniform(0.9, 1.0)
+    first = (rng.uniform(0.8, 1.8) * first).astype(np.float32)
+    second = (rng.uniform(0.3, 0.9) * np.maximum(second, 0)).astype(np.float32)
+    absorbed = np.float32(blurred(blue, 0.4))[..., None] * first + np.float32(pink)[..., None] * second
+    light = np.exp(-np.maximum(absorbed, 0)) * rng.uniform(0.9, 1.0)
     return blurred(light, rng.uniform(0.2, 0.9)) + 0.01 * rng.standard_normal((*shape, 1), np.float32)
 
 
@@ -137,10 +137,7 @@ def _dyed(
     middles = np.concatenate([[(0.0, 0.0)], centres]).astype(np.float32)
     away = np.hypot(rows - middles[whole, 0], columns - middles[whole, 1]) / np.float32(radius)
     pale = 1 - rng.uniform(0.2, 0.7) * np.exp(-((away / rng.uniform(0.35, 0.6)) ** 2))
-    ground = np.array((0.9, 0.88, 0.86)) + rng.normal(0, 0.05, 3)
-    red = np.array((0.1, 0.42, 0.33)) + rng.normal(0, 0.05, 3)
-    plasm = np.array((0.22, 0.28, 0.1)) + rng.normal(0, 0.06, 3)
-    purple = np.array((0.6, 1.0, 0.35)) + rng.normal(0, 0.1, 3)
+    ground, red, plasm, purple = _DYES + rng.normal(0, 0.06, (4, 3)).astype(np.float32)
     is_white = white[whole]
     grain = 1 + rng.uniform(0, 0.5) * smooth(rng, shape, max(0.1 * radius, 1.6))
     disc = ((whole > 0) & ~is_white) * pale * tones[whole]
@@ -148,8 +145,12 @@ def _dyed(
     absorbed += ((core > 0) * (1 + 0.2 * fractal(rng, shape, 0.3 * radius + 1)))[..., None] * purple
     edge = whole > 0
     absorbed += (0.25 * edge * (1 - blurred(edge.astype(np.float32), 0.8)))[..., None]
-    light = ground * np.exp(-np.maximum(absorbed, 0) * rng.uniform(0.7, 1.4))
-    light = blurred(light.astype(np.float32), rng.uniform(0.3, 1.2))
+    light = ground * np.exp(-rng.uniform(0.7, 1.4) * np.maximum(absorbed, 0))
+    light = blurred(light, rng.uniform(0.3, 1.2))
     return light * (1 + 0.03 * smooth(rng, shape, len(whole) / 2))[..., None] + 0.01 * rng.standard_normal(
         (*shape, 1), np.float32
     )
+
+
+# Of a smear: the light of the glass, and what red cells, cytoplasm and nuclei absorb, RGB.
+_DYES = np.array(((0.9, 0.88, 0.86), (0.1, 0.42, 0.33), (0.22, 0.28, 0.1), (0.6, 1.0, 0.35)), np.float32)

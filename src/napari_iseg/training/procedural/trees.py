@@ -10,19 +10,16 @@ from napari_iseg.training.procedural.outlines import Canvas, blob, path
 
 __all__ = ["neurites", "vessels"]
 
-# More twigs would only cost time.
-_BRANCHES = 70
-
 Branch = tuple[np.ndarray, float]
 
 
 def _tree(
-    rng: np.random.Generator, start: np.ndarray, heading: float, length: float, width: float, *, turn: float
+    rng: np.random.Generator, start: np.ndarray, heading: float, length: float, width: float, *, turn: float, most: int
 ) -> list[Branch]:
-    """Return a tree's branches: points, (P, 2), and width in pixels, the stem first."""
+    """Return a tree's branches: points, (P, 2), and width in pixels, the stem first, at most ``most``."""
     grown: list[Branch] = []
     waiting = [(start, heading, length, width)]
-    while waiting and len(grown) < _BRANCHES:
+    while waiting and len(grown) < most:
         start, heading, length, width = waiting.pop(0)
         points = path(rng, start, heading, length * rng.uniform(0.6, 1.3), turn=turn)
         grown.append((points, width))
@@ -47,7 +44,7 @@ def vessels(rng: np.random.Generator, size: int) -> GeneratedImage:
         side = rng.uniform(0, 2 * np.pi)
         start = size * (0.5 + 0.5 * np.clip(1.3 * np.array((np.cos(side), np.sin(side))), -1, 1))
         inwards = np.arctan2(*(size / 2 + rng.normal(0, 0.15 * size, 2) - start)[::-1])
-        for points, wide in reversed(_tree(rng, start, float(inwards), 0.35 * size, width, turn=0.35)):
+        for points, wide in reversed(_tree(rng, start, float(inwards), 0.35 * size, width, turn=0.35, most=60)):
             canvas.trace(points, number, wide)
     labels = canvas.numbers
     depth = blurred((labels > 0).astype(np.float32), 0.4)
@@ -67,12 +64,10 @@ def vessels(rng: np.random.Generator, size: int) -> GeneratedImage:
 
 
 def _retina(rng: np.random.Generator, body: np.ndarray, ground: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    tint = np.array((0.75, 0.38, 0.15)) + rng.normal(0, 0.06, 3)
-    image = np.clip(tint, 0.03, 1) * (1 + 0.06 * ground[..., None])
-    dark = np.array((0.35, 0.6, 0.5)) * rng.uniform(0.6, 1.1)
-    artery = np.concatenate([[1.0], rng.uniform(0.6, 1.0, int(labels.max()))])[labels]
-    image = image * (1 - dark * (body * artery)[..., None])
-    return np.asarray(image, np.float32)
+    tint = np.clip(np.array((0.75, 0.38, 0.15)) + rng.normal(0, 0.06, 3), 0.03, 1).astype(np.float32)
+    dark = (np.array((0.35, 0.6, 0.5)) * rng.uniform(0.6, 1.1)).astype(np.float32)
+    artery = rng.uniform(0.6, 1.0, int(labels.max(initial=0)) + 1).astype(np.float32)[labels]
+    return tint * (1 + 0.06 * ground[..., None]) * (1 - dark * (body * artery)[..., None])
 
 
 def neurites(rng: np.random.Generator, size: int) -> GeneratedImage:
@@ -87,8 +82,8 @@ def neurites(rng: np.random.Generator, size: int) -> GeneratedImage:
         for stem in range(stems):
             heading = first + 2 * np.pi * stem / stems + rng.normal(0, 0.3)
             start = centre + 0.6 * radius * np.array((np.cos(heading), np.sin(heading)))
-            twigs = _tree(rng, start, heading, radius * rng.uniform(2, 5), 0.35 * radius, turn=0.5)
-            for points, wide in twigs[:12]:
+            twigs = _tree(rng, start, heading, radius * rng.uniform(2, 5), 0.35 * radius, turn=0.5, most=12)
+            for points, wide in twigs:
                 whole.trace(points, number, max(wide, 1.6))
         outline = blob(rng, centre, (radius, 0.75 * radius), first, wobble=0.12)
         whole.fill(outline, number)
@@ -107,5 +102,5 @@ def neurites(rng: np.random.Generator, size: int) -> GeneratedImage:
         light = light[..., None] * rng.permutation((0.1, 0.25, 1.0)).astype(np.float32)
     elif style < 0.5:
         # Golgi's stain: black on straw.
-        light = np.array((0.9, 0.82, 0.6)) - 0.9 * light[..., None]
+        light = np.array((0.9, 0.82, 0.6), np.float32) - 0.9 * light[..., None]
     return nested(light.astype(np.float32), neurons, somas, rest=False)
