@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.nn import functional
+from scipy import ndimage
 from torch.utils.data import IterableDataset
 
 from napari_iseg.errors import ImageError
@@ -16,6 +16,7 @@ from napari_iseg.io.dataset import DatasetFolder
 from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.copy_paste import CopyPaste, LabelledImage, copy_paste
+from napari_iseg.training.cropping import MIN_VISIBLE, Window, choose_crop, cut_labels, cut_rgb
 from napari_iseg.training.procedural import procedural_sample
 from napari_iseg.training.soft_targets import coverage, hard_target
 
@@ -32,10 +33,8 @@ log = logging.getLogger(__name__)
 # Planes of one volume that hold about the same: every so many is enough.
 _PLANES_PER_AXIS = 12
 # Generated images kept at a time, and how often a new one takes the place of the oldest.
-_POOL = 24
+_POOL = 32
 _RENEWED = 0.25
-# Pixels of an object that a crop must show.
-_MIN_VISIBLE = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,7 +55,7 @@ class Picture:
 
     rgb: np.ndarray
     labels: np.ndarray
-    boxes: dict[int, tuple[int, int, int, int]]
+    boxes: dict[int, Window]
     others: tuple[np.ndarray, ...] = ()
 
 
@@ -124,23 +123,25 @@ def _picture(rgb: np.ndarray, maps: Sequence[np.ndarray], recipe: DataRecipe) ->
     shape = maps[0].shape
     scale = recipe.max_side / max(shape)
     if scale < 1:
-        size = tuple(max(round(side * scale), 2) for side in shape)
+        size = (max(round(shape[0] * scale), 2), max(round(shape[1] * scale), 2))
         whole = (0, shape[0], 0, shape[1])
-        rgb = (_resized(rgb, whole, size, antialias=True) * 255).round().astype(np.uint8)
-        maps = [_nearest(labels, whole, size) for labels in maps]
+        rgb = (cut_rgb(rgb, whole, size, antialias=True) * 255).round().astype(np.uint8)
+        maps = [cut_labels(labels, whole, size) for labels in maps]
     boxes = object_boxes(maps[0], recipe.min_pixels)
     if boxes:
         yield Picture(np.ascontiguousarray(rgb), maps[0], boxes, tuple(maps[1:]))
 
 
-def object_boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int, int]]:
+def object_boxes(labels: np.ndarray, min_pixels: int) -> dict[int, Window]:
     """Return label to (row start, row stop, column start, column stop) of the objects that have that many pixels."""
-    boxes = {}
-    for label in np.unique(labels[labels > 0]):
-        rows, columns = np.nonzero(labels == label)
-        if rows.size >= min_pixels:
-            boxes[int(label)] = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
-    return boxes
+    present, dense = np.unique(labels, return_inverse=True)
+    counts = np.bincount(dense.ravel())
+    found = ndimage.find_objects(dense.reshape(labels.shape) + 1)
+    return {
+        int(label): (rows.start, rows.stop, columns.start, columns.stop)
+        for label, count, (rows, columns) in zip(present, counts, found, strict=True)
+        if label > 0 and count >= min_pixels
+    }
 
 
 class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
@@ -216,14 +217,16 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
 
     def _sample(self, names: Sequence[str], weights: np.ndarray, rng: np.random.Generator) -> LabelledImage:
         """Return an augmented crop around an object, which has label 1; what else it shows has others."""
+        side = round((self.shape[0] * self.shape[1]) ** 0.5)
         while True:
             name = names[rng.choice(len(names), p=weights)]
-            picture = self._generated(rng) if name == "procedural" else _pick(self.pictures[name], rng)
-            if not picture.boxes:
+            pictures = self._generated(rng) if name == "procedural" else self.pictures[name]
+            chosen = choose_crop(lambda: pictures[int(rng.integers(len(pictures)))], self.recipe, side, rng)  # noqa: B023
+            if chosen is None:
                 continue
-            rgb, maps, pixel = self._crop(picture, rng)
-            if (maps[..., 0] == 1).sum() >= _MIN_VISIBLE * self._fineness**2:
-                rgb, maps = augment(rgb, maps, rng)
+            rgb, maps, pixel = self._crop(*chosen, rng)
+            if (maps[..., 0] == 1).sum() >= MIN_VISIBLE * self._fineness**2:
+                rgb, maps = augment(rgb, maps, rng, self.recipe.augmentation)
                 return LabelledImage(rgb, maps[..., 0], tuple(np.moveaxis(maps[..., 1:], -1, 0)), pixel)
 
     def _object(self, sample: LabelledImage, rng: np.random.Generator) -> np.ndarray:
@@ -231,79 +234,45 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
         inside = sample.labels == 1
         if self.recipe.merged_share and rng.random() < self.recipe.merged_share:
             labels, counts = np.unique(sample.labels[sample.labels > 1], return_counts=True)
-            others = labels[counts >= _MIN_VISIBLE]
+            others = labels[counts >= MIN_VISIBLE]
             if others.size:
                 inside |= sample.labels == rng.choice(others)
         return inside
 
-    def _generated(self, rng: np.random.Generator) -> Picture:
+    def _generated(self, rng: np.random.Generator) -> Sequence[Picture]:
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
         if len(self._pool) < _POOL or rng.random() < _RENEWED:
             self._pool += _drawn(rng, round(self.recipe.generated_scale * max(self.shape)), self.recipe)
             del self._pool[:-_POOL]
-        return _pick(self._pool, rng)
+        return self._pool
 
-    def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray, float]:
-        """Cut one object out at a random scale and place; return RGB and (rows, columns, maps), the object as 1.
+    def _crop(
+        self, picture: Picture, label: int, window: Window, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray, float]:
+        """Cut a window out; return RGB and (rows, columns, maps), the object as 1.
 
         The maps are ``soft_factor`` times as fine, and the number is the side of the picture's own pixels in them.
         """
-        label = int(rng.choice(list(picture.boxes)))
-        box = picture.boxes[label]
-        longest = max(box[1] - box[0], box[3] - box[2])
-        if rng.random() < self.recipe.close_share:
-            ratio = rng.uniform(0.5, 0.9)
-        else:
-            ratio = np.exp(rng.uniform(np.log(0.06), np.log(0.6)))
-        stretch = np.exp(rng.uniform(-0.15, 0.15))
-        rows = _span(box[0], box[1], longest / ratio * stretch, picture.labels.shape[0], rng)
-        columns = _span(box[2], box[3], longest / ratio / stretch, picture.labels.shape[1], rng)
-        window = (*rows, *columns)
         fine = (self.shape[0] * self._fineness, self.shape[1] * self._fineness)
-        maps = np.stack([_nearest(labels, window, fine) for labels in (picture.labels, *picture.others)], -1)
+        maps = np.stack([cut_labels(labels, window, fine) for labels in (picture.labels, *picture.others)], -1)
         first = maps[..., 0]
-        maps[..., 0] = np.where(first == label, 1, np.where(first > 0, first + 1, first))
+        # Numbers above 0 move up by one, so that 1 is free.
+        maps[..., 0] = np.where(first == label, 1, first + (first > 0))
         # Alpha is an average over each pixel; so must the image be.
         antialias = rng.random() < 0.3 or self.recipe.soft_factor > 0
-        pixel = max(fine[0] / (rows[1] - rows[0]), fine[1] / (columns[1] - columns[0]))
-        return _resized(picture.rgb, window, self.shape, antialias=antialias), maps, pixel
+        pixel = max(fine[0] / (window[1] - window[0]), fine[1] / (window[3] - window[2]))
+        return cut_rgb(picture.rgb, window, self.shape, antialias=antialias), maps, pixel
 
 
 def _drawn(rng: np.random.Generator, side: int, recipe: DataRecipe) -> Iterator[Picture]:
-    """Yield a generated image, and as another picture its wholes where it has some and the recipe wants levels."""
-    sample: Any = procedural_sample(rng, side)
-    rgb, labels = sample if isinstance(sample, tuple) else (sample.rgb, sample.labels)
-    wholes = getattr(sample, "wholes", None) if recipe.levels else None
-    maps = [labels] if wholes is None else [labels, wholes]
-    for number, one in enumerate(maps):
-        yield Picture(rgb, one, object_boxes(one, recipe.min_pixels), tuple(maps[:number] + maps[number + 1 :]))
-
-
-def _pick(pictures: list[Picture], rng: np.random.Generator) -> Picture:
-    return pictures[rng.integers(len(pictures))]
-
-
-def _span(start: int, stop: int, side: float, limit: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Return a (start, stop) of about ``side`` within 0..limit that holds start..stop at a random place."""
-    length = int(np.clip(round(side), min(max(stop - start, 8), limit), limit))
-    low = max(stop - length, 0)
-    high = min(start, limit - length)
-    first = int(rng.integers(low, high + 1)) if high > low else int(np.clip(low, 0, limit - length))
-    return first, first + length
-
-
-def _resized(
-    rgb: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...], *, antialias: bool
-) -> np.ndarray:
-    """Cut and resize: uint8 to (rows, columns, 3) float32 in [0, 1]. Without ``antialias`` as the predictor does it."""
-    cut = torch.from_numpy(rgb[window[0] : window[1], window[2] : window[3]]).permute(2, 0, 1)[None].float() / 255
-    resized = functional.interpolate(
-        cut, size=list(size), mode="bilinear", align_corners=not antialias, antialias=antialias
-    )
-    return np.asarray(resized[0].permute(1, 2, 0).clamp(0, 1))
-
-
-def _nearest(labels: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...]) -> np.ndarray:
-    rows = window[0] + ((np.arange(size[0]) + 0.5) * (window[1] - window[0]) / size[0]).astype(int)
-    columns = window[2] + ((np.arange(size[1]) + 0.5) * (window[3] - window[2]) / size[1]).astype(int)
-    return labels[np.ix_(rows, columns)]
+    """Yield a generated image, and as another picture its wholes where it has some."""
+    sample = procedural_sample(rng, side)
+    boxes = object_boxes(sample.labels, recipe.min_pixels)
+    if sample.wholes is None:
+        yield Picture(sample.rgb, sample.labels, boxes)
+        return
+    wholes = object_boxes(sample.wholes, recipe.min_pixels)
+    yield Picture(sample.rgb, sample.labels, boxes, (sample.wholes,) if recipe.levels else ())
+    # Without the objects that both have.
+    wholes = {label: box for label, box in wholes.items() if label not in boxes}
+    yield Picture(sample.rgb, sample.wholes, wholes, (sample.labels,) if recipe.levels else ())
