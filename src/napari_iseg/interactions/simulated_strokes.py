@@ -82,8 +82,8 @@ def random_scribble_prompts(
 ) -> list[Scribble]:
     """Return the strokes of :func:`random_scribbles` as prompts, for whoever draws prompts themselves.
 
-    A line along which the brush would leave its region by more than 5 % of its pixels is cut to where it would not, with
-    a thinner brush if need be; in a region thinner than any brush its middle alone keeps to the region.
+    A line along which the brush would leave its region by more than 5 % of its pixels is cut to where it would not,
+    with a thinner brush if need be; in a region thinner than any brush its middle alone keeps to the region.
 
     Returns
     -------
