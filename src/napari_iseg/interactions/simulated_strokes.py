@@ -82,8 +82,8 @@ def random_scribble_prompts(
 ) -> list[Scribble]:
     """Return the strokes of :func:`random_scribbles` as prompts, for whoever draws prompts themselves.
 
-    A line that a brush would leave its region along by more than 5 % of its pixels is cut to where it would not; in
-    a region thinner than the brush it keeps to the region with its middle alone.
+    A line along which the brush would leave its region by more than 5 % of its pixels is cut to where it would not,
+    with a thinner brush if need be; in a region thinner than any brush its middle alone keeps to the region.
 
     Returns
     -------
@@ -96,8 +96,9 @@ def random_scribble_prompts(
         region = regions[negative]
         if region.any():
             line, width = _random_line(region, rng)
-            # A corner a pixel would only take time to draw.
-            line = approximate_polygon(_kept_inside(line, width, region), _TOLERANCE)
+            line, width = _kept_inside(line, width, region)
+            # A corner for every pixel would only take time to draw.
+            line = approximate_polygon(line, _TOLERANCE) if len(line) > 1 else line
             points = tuple((float(row), float(column)) for row, column in line)
             scribbles.append(Scribble(points, width, positive=not negative))
     return scribbles
@@ -196,18 +197,24 @@ def _random_line(region: NDArray[np.bool_], rng: np.random.Generator) -> tuple[N
     return _points_in(region, 1, rng), width
 
 
-def _kept_inside(line: NDArray[np.float64], width: float, region: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the line, or its longest run over which the brush stays inside, or over which at least its middle does."""
+def _kept_inside(
+    line: NDArray[np.float64], width: float, region: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], float]:
+    """Return a line and a width of brush that stay inside a region: the line's longest run that does, or a dot."""
     drawn = draw_stroke(line, width, region.shape)
     if np.count_nonzero(drawn & ~region) <= _OUTSIDE_SHARE * np.count_nonzero(drawn):
-        return line
-    depth = distance_transform_edt(region)
-    for core in (depth > width / 2, region):
+        return line, width
+    depth, thinnest = distance_transform_edt(region), float(_WIDTHS[0])
+    cores = [(depth > width / 2, width), (depth > thinnest / 2, thinnest)]
+    if not cores[1][0].any():
+        # No brush is thin enough: its middle stays inside.
+        cores = [(region, thinnest)]
+    for core, brush in cores:
         run = _longest_inside(line, core, reach=0.0)
         if run is not None:
-            return run
+            return run, brush
     deepest = np.unravel_index(int(depth.argmax()), region.shape)
-    return np.array([deepest], np.float64)
+    return np.array([deepest], np.float64), thinnest
 
 
 def _points_in(region: NDArray[np.bool_], count: int, rng: np.random.Generator) -> NDArray[np.float64]:
