@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torch.nn import functional
+from scipy import ndimage
 from torch.utils.data import IterableDataset
 
 from napari_iseg.errors import ImageError
@@ -16,6 +16,7 @@ from napari_iseg.io.dataset import DatasetFolder
 from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.copy_paste import CopyPaste, LabelledImage, copy_paste
+from napari_iseg.training.cropping import Window, close_window, cut_labels, cut_rgb, misfits, window_of_share
 from napari_iseg.training.procedural import procedural_sample
 
 if TYPE_CHECKING:
@@ -31,10 +32,13 @@ log = logging.getLogger(__name__)
 # Planes of one volume that hold about the same: every so many is enough.
 _PLANES_PER_AXIS = 12
 # Generated images kept at a time, and how often a new one takes the place of the oldest.
-_POOL = 24
+_POOL = 32
 _RENEWED = 0.25
 # Pixels of an object that a crop must show.
 _MIN_VISIBLE = 12
+# Pictures looked through for an object that a share of the crop suits, and how far its share may be off (logarithm).
+_ATTEMPTS = 6
+_ALIKE = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +57,12 @@ class Picture:
 
     rgb: np.ndarray
     labels: np.ndarray
-    boxes: dict[int, tuple[int, int, int, int]]
+    boxes: dict[int, Window]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.labels.shape[0], self.labels.shape[1]
 
 
 def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list[Picture]]:
@@ -107,25 +116,24 @@ def _picture(rgb: np.ndarray, labels: np.ndarray, recipe: DataRecipe) -> Iterato
     """Yield the picture, reduced to ``max_side``, or nothing if it holds no object large enough."""
     scale = recipe.max_side / max(labels.shape)
     if scale < 1:
-        size = tuple(max(round(side * scale), 2) for side in labels.shape)
-        rgb = (
-            (_resized(rgb, (0, labels.shape[0], 0, labels.shape[1]), size, antialias=True) * 255)
-            .round()
-            .astype(np.uint8)
-        )
-        labels = _nearest(labels, (0, labels.shape[0], 0, labels.shape[1]), size)
+        size = (max(round(labels.shape[0] * scale), 2), max(round(labels.shape[1] * scale), 2))
+        all_of_it = (0, labels.shape[0], 0, labels.shape[1])
+        rgb = (cut_rgb(rgb, all_of_it, size, antialias=True) * 255).round().astype(np.uint8)
+        labels = cut_labels(labels, all_of_it, size)
     boxes = _boxes(labels, recipe.min_pixels)
     if boxes:
         yield Picture(np.ascontiguousarray(rgb), labels, boxes)
 
 
-def _boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int, int]]:
-    boxes = {}
-    for label in np.unique(labels[labels > 0]):
-        rows, columns = np.nonzero(labels == label)
-        if rows.size >= min_pixels:
-            boxes[int(label)] = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
-    return boxes
+def _boxes(labels: np.ndarray, min_pixels: int) -> dict[int, Window]:
+    present, dense = np.unique(labels, return_inverse=True)
+    counts = np.bincount(dense.ravel())
+    found = ndimage.find_objects(dense.reshape(labels.shape) + 1)
+    return {
+        int(label): (rows.start, rows.stop, columns.start, columns.stop)
+        for label, count, (rows, columns) in zip(present, counts, found, strict=True)
+        if label > 0 and count >= min_pixels
+    }
 
 
 class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -179,12 +187,42 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         """Return an augmented crop around an object, which has label 1; what else it shows has others."""
         while True:
             name = names[rng.choice(len(names), p=weights)]
-            picture = self._generated(rng) if name == "procedural" else _pick(self.pictures[name], rng)
+            pictures = self._generated(rng) if name == "procedural" else self.pictures[name]
+            chosen = self._choose(pictures, rng)
+            if chosen is None:
+                continue
+            rgb, labels = self._crop(*chosen, rng)
+            if (labels == 1).sum() >= _MIN_VISIBLE:
+                return LabelledImage(*augment(rgb, labels, rng, self.recipe.augmentation))
+
+    def _choose(self, pictures: Sequence[Picture], rng: np.random.Generator) -> tuple[Picture, int, Window] | None:
+        """Choose a picture, an object and a window around it; None where a picture turned out to be empty."""
+        picture = pictures[rng.integers(len(pictures))]
+        if not picture.boxes:
+            return None
+        if rng.random() < self.recipe.close_share:
+            label = int(rng.choice(list(picture.boxes)))
+            return picture, label, close_window(picture.boxes[label], picture.shape, rng)
+        # The share first, then something that can have it: else it would be the objects' sizes that decide.
+        least = max(self.recipe.smallest_share, 1.5 * _MIN_VISIBLE / self.size**2)
+        share = float(np.exp(rng.uniform(np.log(least), np.log(self.recipe.largest_share))))
+        best: tuple[float, Picture, int] | None = None
+        for attempt in range(_ATTEMPTS):
+            if attempt:
+                picture = pictures[rng.integers(len(pictures))]
             if not picture.boxes:
                 continue
-            rgb, labels = self._crop(picture, rng)
-            if (labels == 1).sum() >= _MIN_VISIBLE:
-                return LabelledImage(*augment(rgb, labels, rng))
+            misfit = misfits(np.array(list(picture.boxes.values())), picture.shape, share, self.size)
+            fitting = np.flatnonzero(misfit < misfit.min() + _ALIKE)
+            index = int(rng.choice(fitting))
+            if best is None or misfit[index] < best[0]:
+                best = float(misfit[index]), picture, list(picture.boxes)[index]
+            if best[0] < _ALIKE:
+                break
+        if best is None:
+            return None
+        _, picture, label = best
+        return picture, label, window_of_share(picture.labels, label, picture.boxes[label], share, self.size, rng)
 
     def _object(self, sample: LabelledImage, rng: np.random.Generator) -> np.ndarray:
         """Return (H, W) bool: the sample's object, sometimes with another one that it shows."""
@@ -196,58 +234,26 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
                 inside |= sample.labels == rng.choice(others)
         return inside
 
-    def _generated(self, rng: np.random.Generator) -> Picture:
+    def _generated(self, rng: np.random.Generator) -> Sequence[Picture]:
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
         if len(self._pool) < _POOL or rng.random() < _RENEWED:
             drawn = procedural_sample(rng, self.size + self.size // 2)
-            rgb, labels = drawn.rgb, drawn.labels
-            self._pool.append(Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels)))
+            boxes = _boxes(drawn.labels, self.recipe.min_pixels)
+            self._pool.append(Picture(drawn.rgb, drawn.labels, boxes))
+            if drawn.wholes is not None:
+                # Without the objects that both have.
+                wholes = _boxes(drawn.wholes, self.recipe.min_pixels)
+                wholes = {label: box for label, box in wholes.items() if label not in boxes}
+                self._pool.append(Picture(drawn.rgb, drawn.wholes, wholes))
             del self._pool[:-_POOL]
-        return _pick(self._pool, rng)
+        return self._pool
 
-    def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Cut one object out at a random scale and place, and give it label 1."""
-        label = int(rng.choice(list(picture.boxes)))
-        box = picture.boxes[label]
-        longest = max(box[1] - box[0], box[3] - box[2])
-        if rng.random() < self.recipe.close_share:
-            ratio = rng.uniform(0.5, 0.9)
-        else:
-            ratio = np.exp(rng.uniform(np.log(0.06), np.log(0.6)))
-        stretch = np.exp(rng.uniform(-0.15, 0.15))
-        rows = _span(box[0], box[1], longest / ratio * stretch, picture.labels.shape[0], rng)
-        columns = _span(box[2], box[3], longest / ratio / stretch, picture.labels.shape[1], rng)
-        window = (*rows, *columns)
-        labels = _nearest(picture.labels, window, (self.size, self.size))
-        labels = np.where(labels == label, 1, np.where(labels > 0, labels + 1, labels))
-        return _resized(picture.rgb, window, (self.size, self.size), antialias=rng.random() < 0.3), labels
-
-
-def _pick(pictures: list[Picture], rng: np.random.Generator) -> Picture:
-    return pictures[rng.integers(len(pictures))]
-
-
-def _span(start: int, stop: int, side: float, limit: int, rng: np.random.Generator) -> tuple[int, int]:
-    """Return a (start, stop) of about ``side`` within 0..limit that holds start..stop at a random place."""
-    length = int(np.clip(round(side), min(max(stop - start, 8), limit), limit))
-    low = max(stop - length, 0)
-    high = min(start, limit - length)
-    first = int(rng.integers(low, high + 1)) if high > low else int(np.clip(low, 0, limit - length))
-    return first, first + length
-
-
-def _resized(
-    rgb: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...], *, antialias: bool
-) -> np.ndarray:
-    """Cut and resize: uint8 to (rows, columns, 3) float32 in [0, 1]. Without ``antialias`` as the predictor does it."""
-    cut = torch.from_numpy(rgb[window[0] : window[1], window[2] : window[3]]).permute(2, 0, 1)[None].float() / 255
-    resized = functional.interpolate(
-        cut, size=list(size), mode="bilinear", align_corners=not antialias, antialias=antialias
-    )
-    return np.asarray(resized[0].permute(1, 2, 0).clamp(0, 1))
-
-
-def _nearest(labels: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...]) -> np.ndarray:
-    rows = window[0] + ((np.arange(size[0]) + 0.5) * (window[1] - window[0]) / size[0]).astype(int)
-    columns = window[2] + ((np.arange(size[1]) + 0.5) * (window[3] - window[2]) / size[1]).astype(int)
-    return labels[np.ix_(rows, columns)]
+    def _crop(
+        self, picture: Picture, label: int, window: Window, rng: np.random.Generator
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Cut a window out, and give the object label 1."""
+        size = (self.size, self.size)
+        labels = cut_labels(picture.labels, window, size)
+        # Numbers above 0 move up by one, so that 1 is free.
+        labels = np.where(labels == label, 1, labels + (labels > 0))
+        return cut_rgb(picture.rgb, window, size, antialias=rng.random() < 0.3), labels

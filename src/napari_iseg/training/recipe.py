@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import IsegError, UnknownNameError
 from napari_iseg.inference.opening import resolve
+from napari_iseg.training.augmentation import Augmentation
 from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
@@ -57,12 +58,21 @@ class DataRecipe:
     min_pixels
         Smaller objects are not drawn.
     close_share
-        Share of crops close around the object, as zoom-in makes them; the rest are wider, log-uniform.
+        Share of crops close around the object, as zoom-in makes them.
+    smallest_share, largest_share
+        Of the other crops' area the object takes this much, log-uniform between the two, as far as the images allow.
     copy_paste, image_mix
         Probabilities of SUEM's two kinds of pasting and of its mixing (``training.copy_paste``);
         CFR-ICL's recipes have 0.5 for both, 0 leaves it out. Every hit costs the time of a further crop.
     merged_share
         Share of crops whose object is two of the image's; RITM and its descendants have 0.15.
+    augmentation
+        How likely each change of a crop is; in a file a table.
+
+    Raises
+    ------
+    IsegError
+        If the two shares are not two numbers between 0 and 1 in rising order.
     """
 
     weights: dict[str, float] = field(default_factory=dict)
@@ -72,6 +82,16 @@ class DataRecipe:
     copy_paste: float = 0.0
     image_mix: float = 0.0
     merged_share: float = 0.0
+    smallest_share: float = 0.001
+    largest_share: float = 0.9
+    augmentation: Augmentation = field(default_factory=Augmentation)
+
+    def __post_init__(self) -> None:
+        if not 0 < self.smallest_share < self.largest_share < 1:
+            raise IsegError(
+                f"The shares of a crop that objects take are {self.smallest_share} to {self.largest_share}; "
+                "give two numbers between 0 and 1, the smaller one first."
+            )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,7 +216,9 @@ def _from_table(table: dict[str, Any]) -> Recipe:
         raise UnknownNameError("configuration", published, family.configs)
     network = replace(family.configs[published], **sizes) if published else family.config_class(**sizes)
     stages = tuple(Stage(**stage) for stage in table.pop("stages"))
-    return Recipe(network=network, stages=stages, data=DataRecipe(**table.pop("data")), **_with_tuples(table))
+    data = table.pop("data")
+    data["augmentation"] = Augmentation(**data.get("augmentation", {}))
+    return Recipe(network=network, stages=stages, data=DataRecipe(**data), **_with_tuples(table))
 
 
 def _family(method: str) -> Family:
