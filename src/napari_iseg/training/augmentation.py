@@ -1,4 +1,4 @@
-"""Random changes of a crop that leave its objects what they are: what optics, scanners, cameras and files do to images."""
+"""Random changes of a crop that leave its objects what they are: what optics, scanners, cameras and files do."""
 
 from __future__ import annotations
 

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
 from torch.nn import functional
 
-__all__ = ["Window", "close_window", "cut_labels", "cut_rgb", "misfits", "window_of_share"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from napari_iseg.training.data import Picture
+    from napari_iseg.training.recipe import DataRecipe
+
+__all__ = ["MIN_VISIBLE", "Window", "choose_crop", "close_window", "cut_labels", "cut_rgb", "window_of_share"]
 
 Window = tuple[int, int, int, int]
 """Row start, row stop, column start, column stop."""
 
+MIN_VISIBLE = 12
+"""Pixels of an object that a crop must show."""
+
+# Pictures looked through for an object that a share of the crop suits, and how far its share may be off (logarithm).
+_ATTEMPTS = 6
+_ALIKE = 0.2
 # Share of its bounding box that a thing about fills.
 _FILLED = 0.6
 # A window may be this much shorter than its object is long.
@@ -19,29 +33,63 @@ _CUT = 0.8
 _MAGNIFIED = 8
 # Windows tried for the share, and how near is near enough.
 _TRIES = 4
-_NEAR = 1.2
+_NEAR = 1.1
 # How much longer than wide a window may be where the image is too small for a square one.
 _OBLONG = 2.0
 
 
-def misfits(boxes: np.ndarray, shape: tuple[int, int], share: float, size: int) -> np.ndarray:
-    """Return how badly each object suits a crop that it shall fill to ``share``.
+def choose_crop(
+    pick: Callable[[], Picture], recipe: DataRecipe, size: int, rng: np.random.Generator
+) -> tuple[Picture, int, Window] | None:
+    """Choose a picture, an object on it and a window around that.
+
+    The share of the crop that the object takes is drawn first, then an object that can have it: else the objects' sizes
+    and the images' would decide. Crops as zoom-in makes them take any object.
 
     Parameters
     ----------
-    boxes
-        (N, 4) windows of the objects.
-    shape
-        Rows and columns of their image.
-    share
-        Of the crop's area, in (0, 1).
+    pick
+        Draws a picture; it may be called a few times.
+    recipe
+        Its ``close_share``, ``smallest_share`` and ``largest_share`` count.
     size
         Rows and columns of the crop.
 
     Returns
     -------
-    numpy.ndarray
-        (N,) logarithms of the factor by which the best possible share is about too large or too small; 0 is good.
+    tuple or None
+        The picture, the object's label and the window; None where no picture that was drawn has an object.
+    """
+    if rng.random() < recipe.close_share:
+        picture = pick()
+        if not picture.boxes:
+            return None
+        label = int(rng.choice(list(picture.boxes)))
+        return picture, label, close_window(picture.boxes[label], picture.labels.shape, rng)
+    least = max(recipe.smallest_share, 1.5 * MIN_VISIBLE / size**2)
+    share = float(np.exp(rng.uniform(np.log(least), np.log(recipe.largest_share))))
+    best: tuple[float, Picture, int] | None = None
+    for _ in range(_ATTEMPTS):
+        picture = pick()
+        if not picture.boxes:
+            continue
+        misfit = _misfits(np.array(list(picture.boxes.values())), picture.labels.shape, share, size)
+        index = int(rng.choice(np.flatnonzero(misfit < misfit.min() + _ALIKE)))
+        if best is None or misfit[index] < best[0]:
+            best = float(misfit[index]), picture, list(picture.boxes)[index]
+        if best[0] < _ALIKE:
+            break
+    if best is None:
+        return None
+    _, picture, label = best
+    return picture, label, window_of_share(picture.labels, label, picture.boxes[label], share, size, rng)
+
+
+def _misfits(boxes: np.ndarray, shape: tuple[int, ...], share: float, size: int) -> np.ndarray:
+    """Return how badly each object suits a crop that it shall fill to ``share``.
+
+    For (N, 4) boxes these are (N,) logarithms of the factor by which the best possible share is about too large or too
+    small; 0 is good.
     """
     heights, widths = boxes[:, 1] - boxes[:, 0], boxes[:, 3] - boxes[:, 2]
     areas = _FILLED * heights * widths
@@ -50,7 +98,7 @@ def misfits(boxes: np.ndarray, shape: tuple[int, int], share: float, size: int) 
     return np.maximum(np.log(least / share), 0) + np.maximum(np.log(share / most), 0)
 
 
-def close_window(box: Window, shape: tuple[int, int], rng: np.random.Generator) -> Window:
+def close_window(box: Window, shape: tuple[int, ...], rng: np.random.Generator) -> Window:
     """Return a window of which the object's longer side takes a half to nine tenths, as zoom-in makes them."""
     side = max(box[1] - box[0], box[3] - box[2]) / rng.uniform(0.5, 0.9)
     stretch = np.exp(rng.uniform(-0.15, 0.15))
@@ -64,8 +112,8 @@ def window_of_share(
 ) -> Window:
     """Return a window of which an object takes about a share of the area.
 
-    It lies anywhere around the object; for a large share of a long or ragged one it may cut the object. An image that is
-    too small, or an object of too few pixels, gives what comes nearest.
+    It lies anywhere around the object; for a large share of a long or ragged one it may cut the object. An image that
+    is too small, or an object of too few pixels, gives what comes nearest.
 
     Parameters
     ----------
@@ -79,25 +127,22 @@ def window_of_share(
         Rows and columns of the crop that the window becomes.
     """
     inside = labels[box[0] : box[1], box[2] : box[3]] == label
-    side = np.sqrt(np.count_nonzero(inside) / share)
+    side = float(np.sqrt(int(np.count_nonzero(inside)) / share))
     stretch = np.exp(rng.uniform(-0.15, 0.15))
-    best: tuple[float, Window] | None = None
+    best, off = box, float(np.inf)
     for _ in range(_TRIES):
         window = _square(box, max(side, size / _MAGNIFIED), stretch, labels.shape, rng)
-        seen = np.count_nonzero(labels[window[0] : window[1], window[2] : window[3]] == label)
+        seen = int(np.count_nonzero(labels[window[0] : window[1], window[2] : window[3]] == label))
         factor = max(seen, 1) / ((window[1] - window[0]) * (window[3] - window[2])) / share
-        if best is None or abs(np.log(factor)) < best[0]:
-            best = abs(np.log(factor)), window
-        if best[0] < np.log(_NEAR):
+        if abs(np.log(factor)) < off:
+            best, off = window, float(abs(np.log(factor)))
+        if off < np.log(_NEAR):
             break
-        side *= np.clip(np.sqrt(factor), 0.6, 1.5)
-    assert best is not None
-    return best[1]
+        side *= float(np.clip(np.sqrt(factor), 0.6, 1.5))
+    return best
 
 
-def _square(
-    box: Window, side: float, stretch: float, shape: tuple[int, ...], rng: np.random.Generator
-) -> Window:
+def _square(box: Window, side: float, stretch: float, shape: tuple[int, ...], rng: np.random.Generator) -> Window:
     """Return a window of about ``side`` squared pixels; where the image has too few rows it gets more columns."""
     rows, columns = min(side * stretch, shape[0]), min(side / stretch, shape[1])
     rows = min(max(rows, min(side * side / columns, _OBLONG * columns)), shape[0])
@@ -131,7 +176,7 @@ def cut_rgb(rgb: np.ndarray, window: Window, size: tuple[int, int], *, antialias
     numpy.ndarray
         (rows, columns, 3) float32 in [0, 1].
     """
-    # A copy, since what lies in a mapped file cannot become a tensor. Resizing bytes is several times faster than floats.
+    # A copy, since what lies in a mapped file cannot become a tensor; as bytes, which resize several times faster.
     cut = torch.from_numpy(np.array(rgb[window[0] : window[1], window[2] : window[3]])).permute(2, 0, 1)[None]
     resized = functional.interpolate(
         cut, size=list(size), mode="bilinear", align_corners=not antialias, antialias=antialias

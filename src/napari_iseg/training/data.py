@@ -16,7 +16,7 @@ from napari_iseg.io.dataset import DatasetFolder
 from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.copy_paste import CopyPaste, LabelledImage, copy_paste
-from napari_iseg.training.cropping import Window, close_window, cut_labels, cut_rgb, misfits, window_of_share
+from napari_iseg.training.cropping import MIN_VISIBLE, Window, choose_crop, cut_labels, cut_rgb
 from napari_iseg.training.procedural import procedural_sample
 
 if TYPE_CHECKING:
@@ -34,11 +34,6 @@ _PLANES_PER_AXIS = 12
 # Generated images kept at a time, and how often a new one takes the place of the oldest.
 _POOL = 32
 _RENEWED = 0.25
-# Pixels of an object that a crop must show.
-_MIN_VISIBLE = 12
-# Pictures looked through for an object that a share of the crop suits, and how far its share may be off (logarithm).
-_ATTEMPTS = 6
-_ALIKE = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -58,11 +53,6 @@ class Picture:
     rgb: np.ndarray
     labels: np.ndarray
     boxes: dict[int, Window]
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """Rows and columns."""
-        return self.labels.shape[0], self.labels.shape[1]
 
 
 def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list[Picture]]:
@@ -188,48 +178,19 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         while True:
             name = names[rng.choice(len(names), p=weights)]
             pictures = self._generated(rng) if name == "procedural" else self.pictures[name]
-            chosen = self._choose(pictures, rng)
+            chosen = choose_crop(lambda: pictures[int(rng.integers(len(pictures)))], self.recipe, self.size, rng)  # noqa: B023
             if chosen is None:
                 continue
             rgb, labels = self._crop(*chosen, rng)
-            if (labels == 1).sum() >= _MIN_VISIBLE:
+            if (labels == 1).sum() >= MIN_VISIBLE:
                 return LabelledImage(*augment(rgb, labels, rng, self.recipe.augmentation))
-
-    def _choose(self, pictures: Sequence[Picture], rng: np.random.Generator) -> tuple[Picture, int, Window] | None:
-        """Choose a picture, an object and a window around it; None where a picture turned out to be empty."""
-        picture = pictures[rng.integers(len(pictures))]
-        if not picture.boxes:
-            return None
-        if rng.random() < self.recipe.close_share:
-            label = int(rng.choice(list(picture.boxes)))
-            return picture, label, close_window(picture.boxes[label], picture.shape, rng)
-        # The share first, then something that can have it: else it would be the objects' sizes that decide.
-        least = max(self.recipe.smallest_share, 1.5 * _MIN_VISIBLE / self.size**2)
-        share = float(np.exp(rng.uniform(np.log(least), np.log(self.recipe.largest_share))))
-        best: tuple[float, Picture, int] | None = None
-        for attempt in range(_ATTEMPTS):
-            if attempt:
-                picture = pictures[rng.integers(len(pictures))]
-            if not picture.boxes:
-                continue
-            misfit = misfits(np.array(list(picture.boxes.values())), picture.shape, share, self.size)
-            fitting = np.flatnonzero(misfit < misfit.min() + _ALIKE)
-            index = int(rng.choice(fitting))
-            if best is None or misfit[index] < best[0]:
-                best = float(misfit[index]), picture, list(picture.boxes)[index]
-            if best[0] < _ALIKE:
-                break
-        if best is None:
-            return None
-        _, picture, label = best
-        return picture, label, window_of_share(picture.labels, label, picture.boxes[label], share, self.size, rng)
 
     def _object(self, sample: LabelledImage, rng: np.random.Generator) -> np.ndarray:
         """Return (H, W) bool: the sample's object, sometimes with another one that it shows."""
         inside = sample.labels == 1
         if self.recipe.merged_share and rng.random() < self.recipe.merged_share:
             labels, counts = np.unique(sample.labels[sample.labels > 1], return_counts=True)
-            others = labels[counts >= _MIN_VISIBLE]
+            others = labels[counts >= MIN_VISIBLE]
             if others.size:
                 inside |= sample.labels == rng.choice(others)
         return inside

@@ -75,5 +75,3 @@ def filaments(rng: np.random.Generator, size: int) -> GeneratedImage:
         angle = rng.uniform(0, 2 * np.pi)
         light = 0.5 + 1.5 * (np.cos(angle) * rows + np.sin(angle) * columns)
     return GeneratedImage(finished(light.astype(np.float32)), labels)
-
-

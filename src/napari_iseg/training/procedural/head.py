@@ -11,15 +11,15 @@ from napari_iseg.training.procedural.phantoms import Placing, scanned
 
 __all__ = ["head"]
 
-_AIR, _SCALP, _SKULL, _FLUID, _GREY, _WHITE, _VENTRICLE, _DEEP, _LESION, _OEDEMA, _CORE, _EYE = range(12)
+_AIR, _SCALP, _SKULL, _FLUID, _GREY, _WHITE, _VENTRICLE, _DEEP, _LESION, _OEDEMA, _CORE = range(11)
 
 # Rows: T1, T2, FLAIR, proton density; columns: the tissues above.
 _SIGNALS = np.array(
     (
-        (0.01, 0.85, 0.10, 0.12, 0.48, 0.72, 0.10, 0.55, 0.40, 0.38, 0.80, 0.20),
-        (0.01, 0.60, 0.08, 0.95, 0.55, 0.38, 0.98, 0.45, 0.80, 0.85, 0.65, 0.95),
-        (0.01, 0.55, 0.06, 0.08, 0.55, 0.44, 0.06, 0.50, 0.90, 0.85, 0.70, 0.15),
-        (0.01, 0.70, 0.10, 0.75, 0.72, 0.55, 0.78, 0.65, 0.80, 0.82, 0.75, 0.80),
+        (0.01, 0.85, 0.10, 0.12, 0.48, 0.72, 0.10, 0.55, 0.40, 0.38, 0.80),
+        (0.01, 0.60, 0.08, 0.95, 0.55, 0.38, 0.98, 0.45, 0.80, 0.85, 0.65),
+        (0.01, 0.55, 0.06, 0.08, 0.55, 0.44, 0.06, 0.50, 0.90, 0.85, 0.70),
+        (0.01, 0.70, 0.10, 0.75, 0.72, 0.55, 0.78, 0.65, 0.80, 0.82, 0.75),
     )
 )
 
@@ -27,8 +27,7 @@ _SIGNALS = np.array(
 def head(rng: np.random.Generator, size: int) -> GeneratedImage:
     """Draw a slice of a head. Whole: the brain, or the head with it; parts: grey and white matter, ventricles and more.
 
-    Tissues are parts only where a user would call them one thing: ventricles, deep nuclei, lesions, tumour core, oedema,
-    the white matter, the cortex and the eyes.
+    Parts are the ventricles, deep nuclei, lesions, a tumour's core and oedema, the white matter and the cortex.
     """
     radius = size * log_uniform(rng, 0.22, 0.62)
     centre = size / 2 + rng.normal(0, 0.08 * size, 2)
@@ -109,7 +108,9 @@ def _structures(
         add(_VENTRICLE, (0.24, side * 0.15), (0.17, 0.035 * wide), -side * 0.45)
     for _ in range(int(rng.choice((0, 0, 3, 8)))):
         spot = rng.normal(0, 0.3, 2)
-        add(_LESION, (float(spot[0]), float(spot[1])), (log_uniform(rng, 0.02, 0.09), log_uniform(rng, 0.02, 0.06)), 1.0)
+        add(
+            _LESION, (float(spot[0]), float(spot[1])), (log_uniform(rng, 0.02, 0.09), log_uniform(rng, 0.02, 0.06)), 1.0
+        )
     if rng.random() < 0.35:
         spot, reach = rng.normal(0, 0.3, 2), rng.uniform(0.12, 0.35)
         middle = (float(spot[0]), float(spot[1]))

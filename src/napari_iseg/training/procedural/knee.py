@@ -50,7 +50,9 @@ def _soft_tissue(rng: np.random.Generator, fill: Fill) -> None:
     fill(leg, _FAT)
     for row, column in ((-1.0, 0.62), (0.95, 0.65), (-1.2, -0.62), (-0.6, 0.75), (0.6, 0.72)):
         centre = np.array((row, column)) + rng.normal(0, 0.05, 2)
-        fill(blob(rng, centre, (rng.uniform(0.4, 0.8), rng.uniform(0.09, 0.2)), rng.normal(0, 0.1), wobble=0.08), _MUSCLE)
+        fill(
+            blob(rng, centre, (rng.uniform(0.4, 0.8), rng.uniform(0.09, 0.2)), rng.normal(0, 0.1), wobble=0.08), _MUSCLE
+        )
     fill(ribbon(np.array(((-0.55, -0.72), (-0.1, -0.7), (0.35, -0.5), (0.55, -0.42))), 0.05), _CORTEX)
     fill(blob(rng, np.array((0.0, -0.05)), (0.25, 0.55), wobble=0.1), _FLUID if rng.random() < 0.3 else _FAT)
 
@@ -61,7 +63,7 @@ def _femur(rng: np.random.Generator, fill: Fill, thickness: float) -> None:
     shaft = box(np.array((-1.3, -0.1)), (1.0, rng.uniform(0.2, 0.28)), rng.normal(0, 0.03))
     knob = blob(rng, centre, (radius, radius * long), wobble=0.025)
     # Cartilage covers the lower front and back of the knob.
-    around = np.linspace(*np.sort((rng.uniform(-1.9, -1.2), rng.uniform(1.2, 1.8))), 40)
+    around = np.linspace(rng.uniform(-1.9, -1.2), rng.uniform(1.2, 1.8), 40)
     arc = centre + np.stack([radius * np.cos(around), radius * long * np.sin(around)], axis=1)
     fill(ribbon(arc, 2 * thickness), _CARTILAGE, 1, 2)
     for outline, shrunk in ((shaft, 0.94), (knob, 0.94)):
@@ -74,8 +76,10 @@ def _femur(rng: np.random.Generator, fill: Fill, thickness: float) -> None:
 def _tibia(rng: np.random.Generator, fill: Fill, thickness: float) -> None:
     wide, top = rng.uniform(0.4, 0.48), 0.12 + thickness
     head = np.array(
-        ((top, -wide), (top + 0.03, -0.1), (top, wide), (top + 0.25, 0.9 * wide), (top + 0.6, 0.45), (2.4, 0.35))
-        + ((2.4, -0.28), (top + 0.6, -0.4), (top + 0.25, -wide))
+        (
+            *((top, -wide), (top + 0.03, -0.1), (top, wide), (top + 0.25, 0.9 * wide), (top + 0.6, 0.45)),
+            *((2.4, 0.35), (2.4, -0.28), (top + 0.6, -0.4), (top + 0.25, -wide)),
+        )
     )
     plateau = np.stack([np.full(20, top) + 0.02 * np.cos(np.linspace(-3, 3, 20)), np.linspace(-0.9, 0.9, 20) * wide], 1)
     fill(ribbon(plateau, 2 * thickness * rng.uniform(0.7, 1.1)), _CARTILAGE, 2, 4)

@@ -49,7 +49,9 @@ def _profiles(rng: np.random.Generator, size: int, spacing: float) -> tuple[np.n
     shape = (size, size)
     rows = rows + warp * smooth(rng, shape, 1.2 * spacing) + 0.15 * warp * smooth(rng, shape, 0.3 * spacing)
     columns = columns + warp * smooth(rng, shape, 1.2 * spacing) + 0.15 * warp * smooth(rng, shape, 0.3 * spacing)
-    numbers, _, gap = cells_around(seeds, bonus, rows, columns, 2.1 * spacing, stretch=float(rng.choice((1.0, 1.3, 1.8))))
+    numbers, _, gap = cells_around(
+        seeds, bonus, rows, columns, 2.1 * spacing, stretch=float(rng.choice((1.0, 1.3, 1.8)))
+    )
     return numbers, gap
 
 

@@ -44,9 +44,10 @@ class Placing:
 
 
 class Fill(Protocol):
-    """Draws an outline, (P, 2) in the body's frame: its tissue, its whole's number and its part's, 0 for none."""
+    """What :meth:`Body.fill` is to those who draw."""
 
-    def __call__(self, outline: np.ndarray, kind: int, whole: int = 0, part: int = 0) -> None: ...
+    def __call__(self, outline: np.ndarray, kind: int, whole: int = 0, part: int = 0) -> None:
+        """Draw an outline."""
 
 
 class Body:
@@ -65,7 +66,7 @@ class Body:
         self._canvas = Canvas(size)
 
     def fill(self, outline: np.ndarray, kind: int, whole: int = 0, part: int = 0) -> None:
-        """Draw an outline, (P, 2) in the body's frame, as :class:`Fill` says; numbers are below 256."""
+        """Draw an outline, (P, 2) in the body's frame: its tissue, whole and part, all below 256."""
         # One drawing instead of three.
         self._canvas.fill(self._place(outline), kind | whole << 8 | part << 16)
 

@@ -36,7 +36,7 @@ def spine(rng: np.random.Generator, size: int) -> GeneratedImage:
     course = np.stack([along, bend * np.sin(along * rng.uniform(0.25, 0.6) + phase)], axis=1)
 
     def shifted(away: float, width: float) -> np.ndarray:
-        return ribbon(course + (0, away), width)
+        return ribbon(course + np.array((0, away)), width)
 
     fill(shifted(-1.5, 7.0), _MUSCLE)
     _front(rng, fill, course)
@@ -60,7 +60,7 @@ def _front(rng: np.random.Generator, fill: Fill, course: np.ndarray) -> None:
         kind = int(rng.choice((_ORGAN, _FAT, _MUSCLE, _VESSEL)))
         fill(blob(rng, centre, (rng.uniform(0.3, 1.2), rng.uniform(0.2, 0.9)), wobble=0.12), kind)
     if rng.random() < 0.7:
-        fill(ribbon(course + (0, -1.0), rng.uniform(0.2, 0.5)), _VESSEL)
+        fill(ribbon(course + np.array((0, -1.0)), rng.uniform(0.2, 0.5)), _VESSEL)
 
 
 def _column(rng: np.random.Generator, fill: Fill, course: np.ndarray, reach: float) -> None:

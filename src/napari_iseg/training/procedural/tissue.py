@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from napari_iseg.training.procedural.fields import blurred, fractal, grid, log_uniform, scattered, smooth, soft_step
-from napari_iseg.training.procedural.generated import GeneratedImage, finished, nested
-from napari_iseg.training.procedural.outlines import Canvas, blob, ring_points
+from napari_iseg.training.procedural.generated import GeneratedImage, nested
+from napari_iseg.training.procedural.outlines import Canvas, blob
 
 __all__ = ["smear", "tissue"]
 
@@ -15,7 +15,9 @@ def tissue(rng: np.random.Generator, size: int) -> GeneratedImage:
     """Draw a stained section: nuclei in stroma, often with glands (whole) around a lumen (part) and nuclei (parts)."""
     radius = size * log_uniform(rng, 0.012, 0.09)
     glands, lumens, places = _glands(rng, size, radius)
-    loose = scattered(rng, size, int(np.clip(0.25 * (size / radius) ** 2 * log_uniform(rng, 0.1, 1.0), 3, 150)), 1.8 * radius)
+    loose = scattered(
+        rng, size, int(np.clip(0.25 * (size / radius) ** 2 * log_uniform(rng, 0.1, 1.0), 3, 150)), 1.8 * radius
+    )
     canvas = Canvas(size)
     heading, aspect = rng.uniform(0, np.pi), rng.uniform(0.4, 1.0)
     for number, (row, column, angle) in enumerate(places, start=1):
@@ -81,7 +83,8 @@ def _section(
         second = np.array((0.27, 0.57, 0.78)) + rng.normal(0, 0.05, 3)
     first = (rng.uniform(0.8, 1.8) * first).astype(np.float32)
     second = (rng.uniform(0.3, 0.9) * np.maximum(second, 0)).astype(np.float32)
-    absorbed = np.float32(blurred(blue, 0.4))[..., None] * first + np.float32(pink)[..., None] * second
+    pink = pink.astype(np.float32)[..., None]
+    absorbed = blurred(blue.astype(np.float32), 0.4)[..., None] * first + pink * second
     light = np.exp(-np.maximum(absorbed, 0)) * rng.uniform(0.9, 1.0)
     return blurred(light, rng.uniform(0.2, 0.9)) + 0.01 * rng.standard_normal((*shape, 1), np.float32)
 

@@ -31,7 +31,9 @@ def _tree(
         share = rng.uniform(0.3, 0.7)
         for part, side in ((share, 1.0), (1 - share, -1.0)):
             spread = side * rng.uniform(0.2, 0.9) * (1 - part)
-            waiting.append((points[-1], onward + 1.2 * spread, length * rng.uniform(0.6, 0.95), width * part ** (1 / 3)))
+            waiting.append(
+                (points[-1], onward + 1.2 * spread, length * rng.uniform(0.6, 0.95), width * part ** (1 / 3))
+            )
     return grown
 
 
