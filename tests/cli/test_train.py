@@ -46,9 +46,9 @@ def folder(tmp_path: Path) -> Path:
         (root / kind).mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(10):
-        rgb, labels = procedural_sample(rng, 47)
-        imageio.imwrite(root / "images" / f"{number}.png", rgb)
-        imageio.imwrite(root / "labels" / f"{number}.png", labels.astype(np.uint16))
+        drawn = procedural_sample(rng, 47)
+        imageio.imwrite(root / "images" / f"{number}.png", drawn.rgb)
+        imageio.imwrite(root / "labels" / f"{number}.png", drawn.labels.astype(np.uint16))
     return root
 
 

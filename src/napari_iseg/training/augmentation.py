@@ -131,6 +131,11 @@ def _bias(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return rgb * np.exp(rng.uniform(0.05, 0.35) * field)[..., None]
 
 
+def _contrast_of(rgb: np.ndarray) -> float:
+    """Return about 1 for a photograph and less for what is dim or flat, so that noise does not drown it."""
+    return float(np.clip(4 * rgb[::2, ::2].std(), 0.1, 1))
+
+
 def _grains(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Return normal noise, sometimes coarser than a pixel; mostly the same in all channels, as in grey images."""
     rows, columns = rgb.shape[:2]
@@ -143,11 +148,12 @@ def _grains(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 
 def _noise(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return rgb + rng.uniform(0.01, 0.08) * _grains(rgb, rng)
+    return rgb + rng.uniform(0.01, 0.08) * _contrast_of(rgb) * _grains(rgb, rng)
 
 
 def _shot(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    return rgb + np.sqrt(np.maximum(rgb, 0)) * (rng.uniform(0.02, 0.12) * _grains(rgb, rng))
+    level = rng.uniform(0.02, 0.12) * _contrast_of(rgb) ** 0.5
+    return rgb + np.sqrt(np.maximum(rgb, 0)) * (level * _grains(rgb, rng))
 
 
 def _speckle(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -159,7 +165,7 @@ def _lines(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         moved = rgb.copy()
         moved[::2] = np.roll(rgb[::2], 1, axis=1)
         return moved
-    return rgb + rng.uniform(0.01, 0.05) * rng.standard_normal((len(rgb), 1, 1), np.float32)
+    return rgb + rng.uniform(0.01, 0.05) * _contrast_of(rgb) * rng.standard_normal((len(rgb), 1, 1), np.float32)
 
 
 def _contrast(rgb: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -73,13 +73,12 @@ def _folded(
     depth = np.hypot(down, across) / np.interp(angle % (2 * np.pi), turns[order], rim[order], period=2 * np.pi)
     scale = place.radius * rng.uniform(0.09, 0.15)
     warp = smooth(rng, inside.shape, 0.5 * place.radius)
+    # Furrows are where the noise changes its sign: fluid along them, a ribbon of cortex around, both narrower inside.
     folds = np.abs(fractal(rng, inside.shape, scale, octaves=2) + 0.3 * warp)
-    # Furrows are where the noise changes its sign; they are deep near the rim and shallow inside.
-    furrow = folds - 2.2 * np.clip(depth - 0.62, 0, 1)
     tissue = np.where(inside, _WHITE, around)
-    ribbon = (furrow < -0.12 + rng.normal(0, 0.05)) | (depth > 0.93)
-    tissue[inside & ribbon] = _GREY
-    tissue[inside & (furrow < -0.55) & (depth > 0.7)] = _FLUID
+    ribbon = folds < rng.uniform(1.2, 1.7) * np.clip(depth - rng.uniform(0.4, 0.55), 0, 1)
+    tissue[inside & (ribbon | (depth > 0.94))] = _GREY
+    tissue[inside & (folds < rng.uniform(0.2, 0.6) * np.clip(depth - 0.6, 0, 1))] = _FLUID
     fissure = np.abs(across + 0.012 * warp) < 0.012
     tissue[inside & (np.abs(across) < 0.05) & (np.abs(down) > 0.35)] = _GREY
     tissue[inside & fissure & (np.abs(down) > 0.33)] = _FLUID

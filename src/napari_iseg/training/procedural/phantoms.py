@@ -95,7 +95,7 @@ def scanned(rng: np.random.Generator, tissue: np.ndarray, signals: np.ndarray, *
     """
     size = len(tissue)
     image = signals.astype(np.float32)[tissue]
-    image = image * (1 + rng.uniform(0.02, 0.12) * fractal(rng, tissue.shape, max(2 * fine, 2), octaves=3))
+    image = image * (1 + rng.uniform(0.01, 0.08) * fractal(rng, tissue.shape, max(2 * fine, 2), octaves=3))
     image = blurred(image, float(np.clip(rng.uniform(0.3, 1.0) * fine, 0.4, 2.5)))
     shade = np.exp(rng.uniform(0, 0.35) * smooth(rng, tissue.shape, size / rng.uniform(1, 2.5)))
     level = rng.uniform(0.004, 0.05)

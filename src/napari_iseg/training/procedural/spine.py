@@ -72,13 +72,12 @@ def _column(rng: np.random.Generator, fill: Fill, course: np.ndarray, reach: flo
     for number, row in enumerate(np.arange(-np.floor(reach), reach, 1.0), start=1):
         column, slope = np.interp(row, course[:, 0], course[:, 1]), np.interp(row, course[:, 0], slopes)
         angle = -np.arctan(slope)
-        lean = np.array((-np.sin(angle), np.cos(angle)))
-        upright = np.array((lean[1], -lean[0]))
+        lean, upright = np.array((np.sin(angle), np.cos(angle))), np.array((np.cos(angle), -np.sin(angle)))
         centre = np.array((row, column))
         body = box(centre, (0.5 - disc / 2 - 0.03, deep * rng.uniform(0.94, 1.04)), -angle, power=shape)
         fill(body, _BONE, 1, 2 * number)
         below = centre + 0.5 * upright
-        between = blob(rng, below, (disc / 2, deep * rng.uniform(0.9, 1.1)), -angle, wobble=0.03)
+        between = box(below, (0.55 * disc, deep * rng.uniform(0.95, 1.1)), -angle, power=2.8)
         fill(between, _DISC, 1, 2 * number + 1)
         if rng.random() < 0.75:
             fill(blob(rng, below, (0.28 * disc, 0.6 * deep), -angle, wobble=0.05), _NUCLEUS, 1, 2 * number + 1)

@@ -83,8 +83,7 @@ def _section(
         second = np.array((0.27, 0.57, 0.78)) + rng.normal(0, 0.05, 3)
     first = (rng.uniform(0.8, 1.8) * first).astype(np.float32)
     second = (rng.uniform(0.3, 0.9) * np.maximum(second, 0)).astype(np.float32)
-    pink = pink.astype(np.float32)[..., None]
-    absorbed = blurred(blue.astype(np.float32), 0.4)[..., None] * first + pink * second
+    absorbed = blurred(blue.astype(np.float32), 0.4)[..., None] * first + pink[..., None].astype(np.float32) * second
     light = np.exp(-np.maximum(absorbed, 0)) * rng.uniform(0.9, 1.0)
     return blurred(light, rng.uniform(0.2, 0.9)) + 0.01 * rng.standard_normal((*shape, 1), np.float32)
 
