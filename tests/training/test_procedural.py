@@ -92,7 +92,7 @@ def test_objects_take_from_a_thousandth_to_most_of_the_image() -> None:
     found = areas([procedural_sample(rng, 128) for _ in range(120)])
     shares = np.histogram(found, (0.0005, 0.001, 0.01, 0.1, 0.3, 0.9))[0]
     assert (shares >= 10).all()
-    assert found.max() > 0.8
+    assert 0.7 < found.max() <= 0.95
 
 
 def test_images_of_no_kind_in_particular_are_of_many() -> None:

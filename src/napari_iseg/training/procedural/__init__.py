@@ -47,8 +47,9 @@ KINDS: dict[str, Callable[[np.random.Generator, int], GeneratedImage]] = {
 
 # How often each is drawn. Shapes vary most; trees of thin lines have few objects, each hard for a click.
 _WEIGHTS = {"shapes": 4.0, "membranes": 2.0, "nuclei": 1.5, "filaments": 0.7, "vessels": 0.7, "neurites": 0.7}
-# Specks that an outline's cut leaves are nothing to segment.
+# Specks that an outline's cut leaves are nothing to segment, nor is what leaves hardly any ground.
 _MIN_PIXELS = 8
+_MOST = 0.95
 
 
 def procedural_sample(rng: np.random.Generator, size: int, kind: str | None = None) -> GeneratedImage:
@@ -74,12 +75,13 @@ def procedural_sample(rng: np.random.Generator, size: int, kind: str | None = No
     while True:
         name = kind or list(KINDS)[rng.choice(len(KINDS), p=weights / weights.sum())]
         drawn = KINDS[name](rng, size)
-        labels = _without_specks(drawn.labels)
+        labels = _worth_a_click(drawn.labels)
         if labels.any():
-            wholes = None if drawn.wholes is None else _without_specks(drawn.wholes)
+            wholes = None if drawn.wholes is None else _worth_a_click(drawn.wholes)
             return GeneratedImage(drawn.rgb, labels, wholes)
 
 
-def _without_specks(labels: np.ndarray) -> np.ndarray:
+def _worth_a_click(labels: np.ndarray) -> np.ndarray:
     counts = np.bincount(labels.ravel())
-    return np.where(counts < _MIN_PIXELS, 0, np.arange(counts.size, dtype=np.int32))[labels]
+    kept = (counts >= _MIN_PIXELS) & (counts <= _MOST * labels.size)
+    return np.where(kept, np.arange(counts.size, dtype=np.int32), 0)[labels]

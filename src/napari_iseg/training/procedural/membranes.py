@@ -23,7 +23,7 @@ __all__ = ["membranes"]
 
 def membranes(rng: np.random.Generator, size: int) -> GeneratedImage:
     """Draw profiles of neurites; mitochondria are parts of the profile they lie in."""
-    spacing = size * log_uniform(rng, 0.07, 0.5)
+    spacing = size * log_uniform(rng, 0.08, 0.9)
     # Membranes, vesicles and mitochondria have their own sizes; a magnified image shows few cells and wide membranes.
     thick = float(np.clip(spacing * rng.uniform(0.03, 0.08), 1.0, 6.0))
     numbers, gap = _profiles(rng, size, spacing)
@@ -50,7 +50,7 @@ def _profiles(rng: np.random.Generator, size: int, spacing: float) -> tuple[np.n
     rows = rows + warp * smooth(rng, shape, 1.2 * spacing) + 0.15 * warp * smooth(rng, shape, 0.3 * spacing)
     columns = columns + warp * smooth(rng, shape, 1.2 * spacing) + 0.15 * warp * smooth(rng, shape, 0.3 * spacing)
     numbers, _, gap = cells_around(
-        seeds, bonus, rows, columns, 2.1 * spacing, stretch=float(rng.choice((1.0, 1.3, 1.8)))
+        seeds, bonus, rows, columns, 1.9 * spacing, stretch=float(rng.choice((1.0, 1.3, 1.8)))
     )
     return numbers, gap
 

@@ -22,7 +22,7 @@ __all__ = ["cells", "nuclei"]
 
 def nuclei(rng: np.random.Generator, size: int) -> GeneratedImage:
     """Draw glowing nuclei on a dark ground, some of them touching, some faint, as a camera sees them."""
-    radius = size * log_uniform(rng, 0.015, 0.22)
+    radius = size * log_uniform(rng, 0.015, 0.45)
     centres = _colony(rng, size, radius)
     canvas = Canvas(size)
     aspect, wobble, heading = rng.uniform(0.6, 1.0), rng.choice((0.02, 0.06, 0.12)), rng.uniform(0, np.pi)
@@ -91,7 +91,7 @@ def _like(light: np.ndarray) -> tuple[int, ...]:
 
 def cells(rng: np.random.Generator, size: int) -> GeneratedImage:
     """Draw stained cells that touch, each with a nucleus: cytoplasm and nucleus are parts of the cell."""
-    spacing = size * log_uniform(rng, 0.08, 0.6)
+    spacing = size * log_uniform(rng, 0.08, 1.1)
     seeds = scattered(rng, size, int(np.clip(1.3 * (size / spacing + 1) ** 2, 1, 130)), 0.75 * spacing, spacing / 3)
     seeds = seeds[rng.random(len(seeds)) < rng.uniform(0.3, 1.0)] if len(seeds) > 3 else seeds
     rows, columns = grid(size)

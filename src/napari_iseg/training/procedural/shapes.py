@@ -18,7 +18,7 @@ def shapes(rng: np.random.Generator, size: int) -> GeneratedImage:
     wholes, parts = np.zeros((size, size), np.int32), np.zeros((size, size), np.int32)
     count = int(rng.integers(1, 12))
     # The larger ones mostly lie behind, so that much remains to be seen of everything.
-    radii = [size * log_uniform(rng, 0.02, 0.75) for _ in range(count)]
+    radii = [size * log_uniform(rng, 0.02, 1.0) for _ in range(count)]
     if rng.random() < 0.7:
         radii.sort(reverse=True)
     for number, radius in enumerate(radii, start=1):

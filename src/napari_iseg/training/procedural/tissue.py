@@ -13,7 +13,7 @@ __all__ = ["smear", "tissue"]
 
 def tissue(rng: np.random.Generator, size: int) -> GeneratedImage:
     """Draw a stained section: nuclei in stroma, often with glands (whole) around a lumen (part) and nuclei (parts)."""
-    radius = size * log_uniform(rng, 0.012, 0.09)
+    radius = size * log_uniform(rng, 0.012, 0.15)
     glands, lumens, places = _glands(rng, size, radius)
     loose = scattered(
         rng, size, int(np.clip(0.25 * (size / radius) ** 2 * log_uniform(rng, 0.1, 1.0), 3, 150)), 1.8 * radius
@@ -90,7 +90,7 @@ def _section(
 
 def smear(rng: np.random.Generator, size: int) -> GeneratedImage:
     """Draw a smear: red cells with a pale middle, and white ones whose lobed nucleus and cytoplasm are parts."""
-    radius = size * log_uniform(rng, 0.025, 0.16)
+    radius = size * log_uniform(rng, 0.025, 0.35)
     count = int(np.clip(log_uniform(rng, 0.1, 1.0) * (size / (2 * radius)) ** 2, 1, 110))
     centres = scattered(rng, size, count, radius * rng.uniform(1.4, 2.4), margin=0.5 * radius)
     white = rng.random(len(centres)) < rng.uniform(0.05, 0.4)
