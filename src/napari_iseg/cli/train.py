@@ -18,7 +18,8 @@ __all__ = ["train"]
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a .toml file of the same form.")],
     data: Annotated[
-        list[Path], typer.Option(help="Dataset folder (images/ and labels/); give it once for each folder.")
+        list[Path],
+        typer.Option(help="Folder with images/ and labels/, a published data set, or a pack; any number of them."),
     ],
     output: Annotated[Path, typer.Option(help="Folder for checkpoints, log and weights.")] = Path("runs"),
     resume: Annotated[
@@ -26,17 +27,25 @@ def train(
     ] = False,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     max_seconds: Annotated[float | None, typer.Option(help="Length of the run; the recipe's when left out.")] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="How the folders are laid out, such as sbd; recognised when left out.")
+    ] = None,
+    on_bad_input: Annotated[
+        str, typer.Option(help="Files that cannot be used: skip (named, counted at the end) or stop.")
+    ] = "skip",
 ) -> None:
     """Train a checkpoint from random initialisation. Held-back files of each folder are left out."""
     from napari_iseg.inference.opening import choose_device
+    from napari_iseg.io.bad_input import BadInput
     from napari_iseg.training.data import load_pictures
     from napari_iseg.training.loop import Trainer
     from napari_iseg.training.recipe import read_recipe
 
     console = Console(stderr=True)
     chosen = read_recipe(recipe)
+    bad_input = BadInput(on_bad_input)
     with console.status("Reading images"):
-        pictures = load_pictures(data, chosen.data)
+        pictures = load_pictures(data, chosen.data, layout=layout, bad_input=bad_input)
     for name, planes in sorted(pictures.items()):
         console.print(f"{name}: {len(planes)} planes, {sum(len(p.boxes) for p in planes)} objects", highlight=False)
     trainer = Trainer(chosen, pictures, output, device=choose_device(device), seconds=max_seconds)
@@ -53,3 +62,5 @@ def train(
 
         weights = trainer.run(show)
     console.print(f"Wrote {weights}")
+    if left_out := bad_input.summary():
+        console.print(left_out, markup=False, highlight=False, soft_wrap=True)

@@ -89,4 +89,5 @@ class BadInput:
         if not self.found:
             return None
         files = len({bad.path for bad in self.found})
-        return f"{files} {'file was' if files == 1 else 'files were'} left out as unusable; the first was {self.found[0].path}."
+        were = "file was" if files == 1 else "files were"
+        return f"{files} {were} left out as unusable, each named above; the first was {self.found[0].path}."

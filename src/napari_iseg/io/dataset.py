@@ -28,8 +28,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_iseg.io.bad_input import BadInput
+    from napari_iseg.io.loaded import LoadedImage
 
-__all__ = ["IGNORE", "DatasetFolder", "DatasetObject", "Sample", "Split", "image_files", "in_held_back"]
+__all__ = [
+    "IGNORE",
+    "DatasetFolder",
+    "DatasetObject",
+    "Sample",
+    "Split",
+    "image_files",
+    "in_held_back",
+    "whole_numbers",
+]
 
 _IGNORE_IN_FILES = 65535
 
@@ -104,8 +114,7 @@ class DatasetFolder(LabelledImages):
             elif name not in images:
                 bad_input.add(
                     references[name],
-                    f"{references[name]} is a label file without its image; put the image into "
-                    f"{self.path / 'images'}.",
+                    f"{references[name]} is a label file without its image; put the image into {self.path / 'images'}.",
                 )
 
     def source(self, name: str) -> Path:
@@ -123,12 +132,23 @@ class DatasetFolder(LabelledImages):
         """Read the one layer of a reference; raises as the base class says."""
         self.source(name)
         file = self._references[name]
-        data = read_image(file).data
-        if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
-            raise ImageError(f"{file} holds values that are not whole numbers; it is no reference.")
-        labels = np.asarray(data).astype(np.int64)
+        labels = whole_numbers(read_image(file))
         labels[labels == _IGNORE_IN_FILES] = IGNORE
         return [labels.astype(np.int32)]
+
+
+def whole_numbers(loaded: LoadedImage) -> NDArray[np.int64]:
+    """Return the values of a reference, whatever type its file has.
+
+    Raises
+    ------
+    ImageError
+        If some are no whole numbers.
+    """
+    data = loaded.data
+    if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
+        raise ImageError(f"{loaded.source} holds values that are not whole numbers; it is no reference.")
+    return np.asarray(data).astype(np.int64)
 
 
 def image_files(folder: Path, bad_input: BadInput | None = None) -> dict[str, Path]:

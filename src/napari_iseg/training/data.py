@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,121 +9,24 @@ import torch
 from torch.nn import functional
 from torch.utils.data import IterableDataset
 
-from napari_iseg.errors import ImageError
-from napari_iseg.io.dataset import DatasetFolder
-from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.copy_paste import CopyPaste, LabelledImage, copy_paste
+from napari_iseg.training.cutting import object_boxes
+from napari_iseg.training.pictures import Picture, load_pictures
 from napari_iseg.training.procedural import procedural_sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from napari_iseg.training.recipe import DataRecipe
 
 __all__ = ["Crops", "Picture", "load_pictures"]
 
-log = logging.getLogger(__name__)
-
-# Planes of one volume that hold about the same: every so many is enough.
-_PLANES_PER_AXIS = 12
 # Generated images kept at a time, and how often a new one takes the place of the oldest.
 _POOL = 24
 _RENEWED = 0.25
 # Pixels of an object that a crop must show.
 _MIN_VISIBLE = 12
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """One plane in memory.
-
-    Parameters
-    ----------
-    rgb
-        (H, W, 3) uint8.
-    labels
-        (H, W) int32: 0 background, 1..N objects, -1 ignored.
-    boxes
-        Label to (row start, row stop, column start, column stop).
-    """
-
-    rgb: np.ndarray
-    labels: np.ndarray
-    boxes: dict[int, tuple[int, int, int, int]]
-
-
-def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list[Picture]]:
-    """Load the training share of dataset folders into memory.
-
-    Held-back images (``napari_iseg.io.dataset.in_held_back``) are left out. Volumes are cut into planes along
-    every axis.
-
-    Raises
-    ------
-    ImageError
-        If a folder is no dataset folder or nothing of it can be trained on.
-    """
-    pictures: dict[str, list[Picture]] = {}
-    for path in folders:
-        found = []
-        for labels in sorted(p.name for p in path.glob("labels*") if p.name not in _MEANINGS):
-            found += list(_pictures_of(DatasetFolder(path, labels=labels, split="train"), recipe))
-        if not found:
-            raise ImageError(f"The folder {path} has no object to train on; it needs images/ and labels/.")
-        pictures[path.name] = found
-        log.info("%s: %d planes, %d objects", path.name, len(found), sum(len(p.boxes) for p in found))
-    return pictures
-
-
-# Label folders that name classes of tissue instead of objects.
-_MEANINGS = ("labels_semantic",)
-
-
-def _pictures_of(folder: DatasetFolder, recipe: DataRecipe) -> Iterator[Picture]:
-    for name in folder.names:
-        sample = folder.sample(name)
-        if sample.is_volume:
-            low, high = np.percentile(sample.image.astype(np.float32), (0.5, 99.5))
-            yield from _planes(sample.image, sample.labels, (float(low), float(high)), recipe)
-        else:
-            yield from _picture(to_rgb(sample.image), sample.labels, recipe)
-
-
-def _planes(
-    image: np.ndarray, labels: np.ndarray, limits: tuple[float, float], recipe: DataRecipe
-) -> Iterator[Picture]:
-    for axis in range(3):
-        useful = np.flatnonzero((labels != 0).any(axis=tuple(a for a in range(3) if a != axis)))
-        step = max(len(useful) // _PLANES_PER_AXIS, 1)
-        for index in useful[::step]:
-            yield from _picture(to_rgb(image.take(index, axis), limits), labels.take(index, axis), recipe)
-
-
-def _picture(rgb: np.ndarray, labels: np.ndarray, recipe: DataRecipe) -> Iterator[Picture]:
-    """Yield the picture, reduced to ``max_side``, or nothing if it holds no object large enough."""
-    scale = recipe.max_side / max(labels.shape)
-    if scale < 1:
-        size = tuple(max(round(side * scale), 2) for side in labels.shape)
-        rgb = (
-            (_resized(rgb, (0, labels.shape[0], 0, labels.shape[1]), size, antialias=True) * 255)
-            .round()
-            .astype(np.uint8)
-        )
-        labels = _nearest(labels, (0, labels.shape[0], 0, labels.shape[1]), size)
-    boxes = _boxes(labels, recipe.min_pixels)
-    if boxes:
-        yield Picture(np.ascontiguousarray(rgb), labels, boxes)
-
-
-def _boxes(labels: np.ndarray, min_pixels: int) -> dict[int, tuple[int, int, int, int]]:
-    boxes = {}
-    for label in np.unique(labels[labels > 0]):
-        rows, columns = np.nonzero(labels == label)
-        if rows.size >= min_pixels:
-            boxes[int(label)] = (int(rows.min()), int(rows.max()) + 1, int(columns.min()), int(columns.max()) + 1)
-    return boxes
 
 
 class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -200,9 +101,13 @@ class Crops(IterableDataset[tuple[torch.Tensor, torch.Tensor]]):
         # Making an image takes longer than cutting one: each serves a few crops before the pool has turned over.
         if len(self._pool) < _POOL or rng.random() < _RENEWED:
             rgb, labels = procedural_sample(rng, self.size + self.size // 2)
-            self._pool.append(Picture(rgb, labels, _boxes(labels, self.recipe.min_pixels)))
+            self._pool.append(Picture(rgb, labels, self._boxes(labels)))
             del self._pool[:-_POOL]
         return _pick(self._pool, rng)
+
+    def _boxes(self, labels: np.ndarray) -> dict[int, tuple[int, int, int, int]]:
+        found = object_boxes(labels)
+        return {label: box[:4] for label, box in found.items() if box[4] >= self.recipe.min_pixels}
 
     def _crop(self, picture: Picture, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         """Cut one object out at a random scale and place, and give it label 1."""
@@ -239,7 +144,11 @@ def _resized(
     rgb: np.ndarray, window: tuple[int, int, int, int], size: tuple[int, ...], *, antialias: bool
 ) -> np.ndarray:
     """Cut and resize: uint8 to (rows, columns, 3) float32 in [0, 1]. Without ``antialias`` as the predictor does it."""
-    cut = torch.from_numpy(rgb[window[0] : window[1], window[2] : window[3]]).permute(2, 0, 1)[None].float() / 255
+    # A copy: a picture of a pack is a view that torch would not take.
+    cut = (
+        torch.from_numpy(np.array(rgb[window[0] : window[1], window[2] : window[3]])).permute(2, 0, 1)[None].float()
+        / 255
+    )
     resized = functional.interpolate(
         cut, size=list(size), mode="bilinear", align_corners=not antialias, antialias=antialias
     )
