@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from napari_iseg import __version__
+from napari_iseg.cli.data import data
 from napari_iseg.cli.evaluate import evaluate
 from napari_iseg.cli.methods import methods
 from napari_iseg.cli.segment import segment
@@ -28,6 +29,7 @@ app.command()(segment)
 app.command()(evaluate)
 app.command()(train)
 app.add_typer(weights, name="weights")
+app.add_typer(data, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -57,9 +57,7 @@ def layout_of(path: str | Path, layout: str | None = None) -> str:
     if place.is_file():
         if is_pack(place):
             return PACK
-        raise ImageError(
-            f"{place} is a file but no pack; name a folder of images or what 'napari-iseg data pack' wrote."
-        )
+        raise ImageError(f"{place} is a file but no pack; name a folder, or what 'napari-iseg data pack' wrote.")
     if not place.is_dir():
         raise ImageError(f"There is no folder or pack {place}; check the path.")
     if (place / "images").is_dir() and _label_folders(place):

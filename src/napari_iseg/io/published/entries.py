@@ -138,7 +138,7 @@ class PublishedImages(LabelledImages):
             if bad_input is not None:
                 bad_input.add(
                     entry.reference,
-                    f"{entry.reference} is a reference without its image, which should be {entry.image}.",
+                    f"{entry.reference} is a label file without its image; there should be {entry.image}.",
                 )
             return False
         return True

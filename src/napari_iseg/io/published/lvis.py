@@ -45,10 +45,10 @@ def _lists(path: Path) -> list[tuple[str, Path]]:
 
 
 def _entries(path: Path, _: str) -> list[Entry]:
-    """What a list of validation images has is held back; where there is none, the names decide."""
+    # What a list of validation images has is held back; where there is none, the names decide.
     lists = _lists(path)
     parts = {part for part, _ in lists}
-    entries = []
+    entries: list[Entry] = []
     for part, file in lists:
         try:
             entries += _listed(path, file, None if parts == {"train"} else part == "val")

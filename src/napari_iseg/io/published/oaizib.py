@@ -37,7 +37,7 @@ def _volumes(path: Path) -> dict[str, bool]:
 
 
 def _entries(path: Path, _: str) -> list[Entry]:
-    """The test part is held back; where there is one part only, the names decide."""
+    # The test part is held back; where there is a training part only, the names decide.
     entries = []
     slices, volumes = _slices(path), _volumes(path)
     for part, held in slices.items():

@@ -30,12 +30,10 @@ def _recognise(path: Path) -> bool:
 
 
 def _entries(path: Path, _: str) -> list[Entry]:
-    """What val.txt lists is held back; without lists nothing would be, so one of them has to be there."""
+    # What val.txt lists is held back; the folder has many images that neither list has.
     lists = {name: path / _LISTS / f"{name}.txt" for name in ("train", "val")}
     if not any(file.is_file() for file in lists.values()):
-        raise ImageError(
-            f"{path / _LISTS} holds neither train.txt nor val.txt; copy them there, they say what is what."
-        )
+        raise ImageError(f"{path / _LISTS} holds neither train.txt nor val.txt; copy the lists there.")
     names = {name: key == "val" for key, file in lists.items() if file.is_file() for name in read_names(file)}
     entries = []
     for name, held_back in sorted(names.items()):

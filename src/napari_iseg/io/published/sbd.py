@@ -25,7 +25,7 @@ def _recognise(path: Path) -> bool:
 
 
 def _entries(path: Path, _: str) -> list[Entry]:
-    """The set's own val.txt is held back whole, so that its 6671 objects stay the ones that papers report."""
+    # The set's own val.txt is held back whole, so that its 6671 objects stay the ones that papers report.
     lists = {file: read_names(path / file) for file in ("train.txt", "val.txt") if (path / file).is_file()}
     if lists:
         names = {name: file == "val.txt" for file, listed in lists.items() for name in listed}
