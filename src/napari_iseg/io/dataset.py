@@ -21,7 +21,6 @@ from napari_iseg.io.labelled_images import (
     Split,
     in_held_back,
     in_split,
-    make_sample,
 )
 
 if TYPE_CHECKING:
@@ -38,6 +37,7 @@ __all__ = [
     "Split",
     "image_files",
     "in_held_back",
+    "make_sample",
     "whole_numbers",
 ]
 
@@ -149,6 +149,38 @@ def whole_numbers(loaded: LoadedImage) -> NDArray[np.int64]:
     if data.dtype.kind == "f" and not (np.isfinite(data).all() and (data == np.rint(data)).all()):
         raise ImageError(f"{loaded.source} holds values that are not whole numbers; it is no reference.")
     return np.asarray(data).astype(np.int64)
+
+
+def make_sample(name: str, loaded: LoadedImage, labels: NDArray[np.int32], reference: Path) -> Sample:
+    """Put an image and its labels together.
+
+    Parameters
+    ----------
+    name
+        Of the image.
+    loaded
+        The image as it came from its file.
+    labels
+        Its labels.
+    reference
+        The file that they came from, for the sentence.
+
+    Raises
+    ------
+    ImageError
+        If the image is neither a plane nor a volume of one channel, or the labels have another shape.
+    """
+    if len(loaded.grid_shape) != (2 if loaded.rgb else labels.ndim) or labels.ndim not in (2, 3):
+        raise ImageError(
+            f"{loaded.source} has the shape {loaded.data.shape}; a dataset takes single planes and volumes of one "
+            "channel."
+        )
+    if loaded.grid_shape != labels.shape:
+        raise ImageError(
+            f"The reference of {name!r} has the shape {labels.shape} but the image {loaded.grid_shape}; "
+            f"correct {reference}."
+        )
+    return Sample(name, loaded.data, labels)
 
 
 def image_files(folder: Path, bad_input: BadInput | None = None) -> dict[str, Path]:

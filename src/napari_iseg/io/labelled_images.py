@@ -20,9 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_iseg.io.loaded import LoadedImage
-
-__all__ = ["DatasetObject", "LabelledImages", "Sample", "Split", "in_held_back", "in_split", "make_sample"]
+__all__ = ["DatasetObject", "LabelledImages", "Sample", "Split", "in_held_back", "in_split"]
 
 Split = Literal["all", "train", "held-back"]
 """Which images: all, those to train on (about 80 %) or those held back from training (about 20 %)."""
@@ -251,38 +249,6 @@ def in_held_back(name: str) -> bool:
 def in_split(held_back: bool, split: Split) -> bool:
     """Return whether an image that is or is not held back belongs to a split."""
     return split == "all" or held_back == (split == "held-back")
-
-
-def make_sample(name: str, loaded: LoadedImage, labels: NDArray[np.int32], reference: Path) -> Sample:
-    """Put an image and its labels together.
-
-    Parameters
-    ----------
-    name
-        Of the image.
-    loaded
-        The image as it came from its file.
-    labels
-        Its labels.
-    reference
-        The file that they came from, for the sentence.
-
-    Raises
-    ------
-    ImageError
-        If the image is neither a plane nor a volume of one channel, or the labels have another shape.
-    """
-    if len(loaded.grid_shape) != (2 if loaded.rgb else labels.ndim) or labels.ndim not in (2, 3):
-        raise ImageError(
-            f"{loaded.source} has the shape {loaded.data.shape}; a dataset takes single planes and volumes of one "
-            "channel."
-        )
-    if loaded.grid_shape != labels.shape:
-        raise ImageError(
-            f"The reference of {name!r} has the shape {labels.shape} but the image {loaded.grid_shape}; "
-            f"correct {reference}."
-        )
-    return Sample(name, loaded.data, labels)
 
 
 def _truth(labels: NDArray[np.int32], object_id: int) -> NDArray[np.int8]:

@@ -137,45 +137,41 @@ def pack_folders(
     """
     if max_side < 32 or (max_mb is not None and not max_mb > 0):
         raise OptionError(f"max-side must be at least 32 and max-mb above 0; {max_side} and {max_mb} were given.")
-    sources = _open(paths, layout, split, bad_input)
+    images = list(_images(_open(paths, layout, split, bad_input)))
     say = progress or (lambda share: None)
-    total = sum(len(source.images) for source in sources)
-    found: list[list[PlanePlan]] = []
-    for done, (source, name) in enumerate(_images(sources)):
-        found.append([plane.plan for plane in _planes(source, name, max_side, bad_input)])
-        say(done / total / 2)
+    planned: list[list[tuple[PlanePlan, int]]] = []
+    for done, (source, name) in enumerate(images):
+        planned.append([(plane.plan, plane.vanished) for plane in _planes(source, name, max_side, bad_input)])
+        say(done / len(images) / 2)
     plans: dict[str, list[PlanePlan]] = {}
-    for plan in chain.from_iterable(found):
+    for plan, _ in chain.from_iterable(planned):
         plans.setdefault(plan.source, []).append(plan)
     if not plans:
-        raise ImageError(
-            f"There is no object to pack in {', '.join(map(str, paths))}; check that label files have any."
-        )
+        given = ", ".join(map(str, paths))
+        raise ImageError(f"There is no object to pack in {given}; check that the label files have objects.")
     kept = _thinned(plans, max_mb)
     chosen = {(plan.source, plan.name) for plan in kept}
-    vanished = 0
 
     def pixels() -> Iterator[tuple[NDArray[np.uint8], list[NDArray[np.int32]]]]:
-        nonlocal vanished
-        for done, ((source, name), planned) in enumerate(zip(_images(sources), found, strict=True)):
-            say(0.5 + done / total / 2)
-            if any((plan.source, plan.name) in chosen for plan in planned):
+        for done, ((source, name), found) in enumerate(zip(images, planned, strict=True)):
+            say(0.5 + done / len(images) / 2)
+            if any((plan.source, plan.name) in chosen for plan, _ in found):
                 for plane in _planes(source, name, max_side, bad_input):
                     if (plane.plan.source, plane.plan.name) in chosen:
-                        vanished += plane.vanished
                         yield plane.image, plane.labels
 
-    settings = {"max_side": max_side, "max_mb": max_mb, "split": split, "found": _counts(plans)}
+    found = {source: len(of_source) for source, of_source in plans.items()}
+    settings = {"max_side": max_side, "max_mb": max_mb, "split": split, "found": found}
     length = write_pack(output, kept, pixels(), settings)
-    say(1.0)
-    objects = sum(len(boxes) for plan in kept for _, boxes in plan.references)
-    held_back = sum(plan.held_back for plan in kept)
-    by_source = {source: sum(plan.source == source for plan in kept) for source in plans}
-    return PackReport(output, length, by_source, _counts(plans), held_back, objects, vanished)
-
-
-def _counts(plans: dict[str, list[PlanePlan]]) -> dict[str, int]:
-    return {source: len(found) for source, found in plans.items()}
+    return PackReport(
+        path=output,
+        bytes=length,
+        planes={source: sum(plan.source == source for plan in kept) for source in plans},
+        found=found,
+        held_back=sum(plan.held_back for plan in kept),
+        objects=sum(len(boxes) for plan in kept for _, boxes in plan.references),
+        vanished=sum(lost for plan, lost in chain.from_iterable(planned) if (plan.source, plan.name) in chosen),
+    )
 
 
 def _open(paths: Sequence[Path], layout: str | None, split: Split, bad_input: BadInput) -> list[_Source]:

@@ -10,10 +10,10 @@ import numpy as np
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.interactions import IGNORE
-from napari_iseg.io.dataset import whole_numbers
+from napari_iseg.io.dataset import make_sample, whole_numbers
 from napari_iseg.io.files import ending
 from napari_iseg.io.images import IMAGE_ENDINGS, read_image
-from napari_iseg.io.labelled_images import LabelledImages, Sample, Split, in_held_back, in_split, make_sample
+from napari_iseg.io.labelled_images import LabelledImages, Sample, Split, in_held_back, in_split
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
