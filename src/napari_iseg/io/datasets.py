@@ -45,7 +45,7 @@ def layout_of(path: str | Path, layout: str | None = None) -> str:
     Raises
     ------
     ImageError
-        If there is nothing at the path or no layout is recognised.
+        If there is nothing at the path, no layout is recognised, or it is not laid out as the one that is forced.
     UnknownNameError
         If there is no layout of that name.
     """
@@ -53,6 +53,8 @@ def layout_of(path: str | Path, layout: str | None = None) -> str:
     if layout is not None:
         if layout not in layout_names():
             raise UnknownNameError("layout", layout, layout_names())
+        if layout in LAYOUTS and not LAYOUTS[layout].recognise(place):
+            raise ImageError(f"{place} is not laid out as {layout}, which has {LAYOUTS[layout].files}.")
         return layout
     if place.is_file():
         if is_pack(place):

@@ -147,8 +147,8 @@ def pack_folders(
     for plan, _ in chain.from_iterable(planned):
         plans.setdefault(plan.source, []).append(plan)
     if not plans:
-        given = ", ".join(map(str, paths))
-        raise ImageError(f"There is no object to pack in {given}; check that the label files have objects.")
+        reason = f" ({bad_input.found[0].sentence})" if bad_input.found else ""
+        raise ImageError(f"There is no object to pack in {', '.join(map(str, paths))}{reason}")
     kept = _thinned(plans, max_mb)
     chosen = {(plan.source, plan.name) for plan in kept}
 
@@ -163,6 +163,7 @@ def pack_folders(
     found = {source: len(of_source) for source, of_source in plans.items()}
     settings = {"max_side": max_side, "max_mb": max_mb, "split": split, "found": found}
     length = write_pack(output, kept, pixels(), settings)
+    say(1.0)
     return PackReport(
         path=output,
         bytes=length,

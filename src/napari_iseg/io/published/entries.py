@@ -98,7 +98,7 @@ class PublishedImages(LabelledImages):
     Raises
     ------
     ImageError
-        If the folder is not laid out like that, nothing of it is in the split, or an image has no reference.
+        If nothing of the folder is in the split, or an image has no reference.
     UnknownNameError
         If there is no such split or kind of references.
     """
@@ -115,8 +115,6 @@ class PublishedImages(LabelledImages):
         super().__init__(path, labels=labels, split=split)
         if labels not in layout.labels:
             raise UnknownNameError(f"kind of labels of {layout.name}", labels, layout.labels)
-        if not layout.recognise(path):
-            raise ImageError(f"{path} is not laid out as {layout.name}, which has {layout.files}.")
         entries = list(layout.entries(path, labels))
         wanted = [entry for entry in entries if in_split(entry.held_back, split)]
         self._entry = {entry.name: entry for entry in wanted if self._usable(entry, bad_input)}

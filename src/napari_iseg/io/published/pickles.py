@@ -26,10 +26,14 @@ _ALLOWED = {
 }
 
 
+class _Refused(Exception):
+    """A pickle asks for something that is no data."""
+
+
 class _Unpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         if (module, name) not in _ALLOWED:
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise _Refused(f"it asks for {module}.{name}")
         return super().find_class(module.replace("numpy.core.", "numpy._core."), name)
 
 
@@ -49,5 +53,5 @@ def read_annotation_pickle(file: Path) -> Any:
         raise
     # What a damaged pickle raises has no common class.
     except Exception as error:
-        reason = str(error) if isinstance(error, pickle.UnpicklingError) else "it is damaged or cut off"
+        reason = str(error) if isinstance(error, _Refused) else "it is damaged or cut off"
         raise ImageError(f"{file} cannot be read as annotations: {reason}; fetch it again.") from error
