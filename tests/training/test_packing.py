@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import imageio.v3 as iio
@@ -16,7 +17,8 @@ from napari_iseg.errors import ImageError, OptionError, UnknownNameError
 from napari_iseg.io.bad_input import BadInput
 from napari_iseg.io.dataset import in_held_back
 from napari_iseg.io.datasets import kinds_of_labels, layout_of, open_dataset
-from napari_iseg.io.pack_file import is_pack, read_pack
+from napari_iseg.io.pack_file import is_pack, read_pack, write_pack
+from napari_iseg.io.pack_plan import PlanePlan
 from napari_iseg.training.cutting import object_boxes
 from napari_iseg.training.data import Crops, load_pictures
 from napari_iseg.training.packing import pack_folders
@@ -68,8 +70,9 @@ def brain_folder(tmp_path: Path) -> Path:
     return tmp_path / "brain"
 
 
-def test_what_is_packed_comes_back_as_it_was(cells_folder: Path, tmp_path: Path) -> None:
-    report = pack_folders([cells_folder], tmp_path / "pack", bad_input=BadInput("stop"))
+@pytest.mark.parametrize("max_mb", [None, 5.0])
+def test_what_is_packed_comes_back_as_it_was(cells_folder: Path, tmp_path: Path, max_mb: float | None) -> None:
+    report = pack_folders([cells_folder], tmp_path / "pack", bad_input=BadInput("stop"), max_mb=max_mb)
     assert is_pack(report.path)
     assert layout_of(report.path) == "pack"
     assert report.bytes == report.path.stat().st_size
@@ -120,7 +123,10 @@ def test_the_same_folders_make_the_same_bytes(cells_folder: Path, brain_folder: 
 
 
 def test_a_limit_is_kept_by_leaving_out_evenly_spaced_planes(cells_folder: Path, tmp_path: Path) -> None:
-    whole = pack_folders([cells_folder], tmp_path / "whole", bad_input=BadInput("stop"))
+    loose = pack_folders([cells_folder], tmp_path / "loose", bad_input=BadInput("stop"))
+    whole = pack_folders([cells_folder], tmp_path / "whole", bad_input=BadInput("stop"), max_mb=9)
+    # References compress to next to nothing, images stay as they are.
+    assert 20 * 45 * 61 * 3 < whole.bytes < 0.7 * loose.bytes
     report = pack_folders([cells_folder], tmp_path / "half", bad_input=BadInput("stop"), max_mb=whole.bytes / 2e6)
     assert whole.bytes / 4 < report.bytes <= whole.bytes / 2
     assert report.found == whole.planes == {"cells": 20}
@@ -207,7 +213,7 @@ def test_a_foreign_a_cut_off_and_a_damaged_pack_are_named(cells_folder: Path, tm
         (whole[: len(whole) // 2], "cut off"),
         (whole[:17], "cut off"),
         (whole + b"\0", "cut off or was changed"),
-        (whole[:50] + b"\xff" + whole[51:], "index of the pack .* is damaged"),
+        (whole[:50] + b"\xff" + whole[51:], "pack .* is damaged"),
         (whole[:8] + b"\x09" + whole[9:], "version 9"),
         (b"", "empty"),
     ):
@@ -304,3 +310,16 @@ def test_bad_input_never_costs_a_pack_or_a_run_with_other_data(bad_folder: Path,
     # A mistyped path is no bad file among good ones.
     with pytest.raises(ImageError, match="nowhere"):
         load_pictures([tmp_path / "pack", tmp_path / "nowhere"], RECIPE)
+
+
+def test_a_file_that_changes_while_it_is_packed_leaves_no_pack(tmp_path: Path) -> None:
+    labels = cells((45, 61), 15, 9).astype(np.int32)
+    plan = PlanePlan("cells", "a", False, (45, 61), True, (("labels", object_boxes(labels)),))
+    other = replace(plan, name="b")
+    image = np.zeros((45, 61), np.uint8)
+    for pixels in ([(other, image, [labels])], []):
+        with pytest.raises(ImageError, match="cells/a changed while it was packed"):
+            write_pack(tmp_path / "pack", [plan], pixels, {})
+    assert list(tmp_path.iterdir()) == []
+    write_pack(tmp_path / "pack", [plan], [(plan, image, [labels])], {})
+    np.testing.assert_array_equal(read_pack(tmp_path / "pack").planes[0].references[0].labels, labels)

@@ -29,7 +29,7 @@ def _data() -> None:
 def pack(
     folders: Annotated[list[Path], typer.Argument(help="Folders with images/ and labels/, or published data sets.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="The one file to write.")],
-    max_mb: Annotated[float | None, typer.Option(help="Keep only as many evenly spaced planes as fit.")] = None,
+    max_mb: Annotated[float | None, typer.Option(help="Compress references and keep as many planes as fit.")] = None,
     max_side: Annotated[int, typer.Option(help="Crop and reduce planes to this many pixels.")] = 512,
     split: Annotated[str, typer.Option(help="Which images: all (held-back ones marked), train or held-back.")] = "all",
     layout: Annotated[

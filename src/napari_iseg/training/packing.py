@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ import numpy as np
 
 from napari_iseg.errors import ImageError, OptionError
 from napari_iseg.io.datasets import PACK, kinds_of_labels, layout_of, open_dataset
-from napari_iseg.io.pack_file import PlanePlan, write_pack
+from napari_iseg.io.pack_file import write_pack
+from napari_iseg.io.pack_plan import PlanePlan, encoded
 from napari_iseg.training.cutting import object_boxes, planes_of, reduced, reduced_labels
 from napari_iseg.training.pictures import readable_samples
 from napari_iseg.training.windows import windows
@@ -89,6 +90,12 @@ class _Source:
     images: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class _Options:
+    max_side: int
+    compress: bool
+
+
 def pack_folders(
     paths: Sequence[Path],
     output: Path,
@@ -115,8 +122,9 @@ def pack_folders(
     bad_input
         Takes files that cannot be used.
     max_mb
-        Most length of the file in millions of bytes. Evenly spaced planes of each folder are kept, of all folders the
-        same share. None keeps all.
+        Most length of the file in millions of bytes. References are compressed, and where that is not enough evenly
+        spaced planes of each folder are kept, of all folders the same share. None keeps all, and lets references be
+        mapped from the file as images are.
     max_side
         Longest side of a plane, in pixels.
     layout
@@ -137,11 +145,12 @@ def pack_folders(
     """
     if max_side < 32 or (max_mb is not None and not max_mb > 0):
         raise OptionError(f"max-side must be at least 32 and max-mb above 0; {max_side} and {max_mb} were given.")
+    options = _Options(max_side, compress=max_mb is not None)
     images = list(_images(_open(paths, layout, split, bad_input)))
     say = progress or (lambda share: None)
     planned: list[list[tuple[PlanePlan, int]]] = []
     for done, (source, name) in enumerate(images):
-        planned.append([(plane.plan, plane.vanished) for plane in _planes(source, name, max_side, bad_input)])
+        planned.append([(plane.plan, plane.vanished) for plane in _planes(source, name, options, bad_input)])
         say(done / len(images) / 2)
     plans: dict[str, list[PlanePlan]] = {}
     for plan, _ in chain.from_iterable(planned):
@@ -152,13 +161,13 @@ def pack_folders(
     kept = _thinned(plans, max_mb)
     chosen = {(plan.source, plan.name) for plan in kept}
 
-    def pixels() -> Iterator[tuple[NDArray[np.uint8], list[NDArray[np.int32]]]]:
+    def pixels() -> Iterator[tuple[PlanePlan, NDArray[np.uint8], list[NDArray[np.int32]]]]:
         for done, ((source, name), found) in enumerate(zip(images, planned, strict=True)):
             say(0.5 + done / len(images) / 2)
             if any((plan.source, plan.name) in chosen for plan, _ in found):
-                for plane in _planes(source, name, max_side, bad_input):
+                for plane in _planes(source, name, options, bad_input):
                     if (plane.plan.source, plane.plan.name) in chosen:
-                        yield plane.image, plane.labels
+                        yield plane.plan, plane.image, plane.labels
 
     found = {source: len(of_source) for source, of_source in plans.items()}
     settings = {"max_side": max_side, "max_mb": max_mb, "split": split, "found": found}
@@ -200,7 +209,7 @@ def _images(sources: Sequence[_Source]) -> Iterator[tuple[_Source, str]]:
             yield source, name
 
 
-def _planes(source: _Source, name: str, max_side: int, bad_input: BadInput) -> Iterator[_Plane]:
+def _planes(source: _Source, name: str, options: _Options, bad_input: BadInput) -> Iterator[_Plane]:
     read = readable_samples(source.folders, name, bad_input)
     if not read:
         return
@@ -208,7 +217,7 @@ def _planes(source: _Source, name: str, max_side: int, bad_input: BadInput) -> I
     held_back = read[0][0].is_held_back(name)
     try:
         for where, rgb, labels in planes_of([sample for _, sample in read]):
-            for suffix, window, size in windows(labels, max_side):
+            for suffix, window, size in windows(labels, options.max_side):
                 cut = [np.ascontiguousarray(layer[window]) for layer in labels]
                 small = [reduced_labels(layer, size) for layer in cut]
                 boxes = [object_boxes(layer) for layer in small]
@@ -220,6 +229,10 @@ def _planes(source: _Source, name: str, max_side: int, bad_input: BadInput) -> I
                 grey = bool((image == image[..., :1]).all())
                 references = tuple((kinds[i], boxes[i]) for i in shown)
                 plan = PlanePlan(source.name, name + where + suffix, held_back, size, grey, references)
+                if options.compress:
+                    types = zip(shown, plan.types, strict=True)
+                    lengths = tuple(len(encoded(small[i], kind, compress=True)) for i, kind in types)
+                    plan = replace(plan, compressed=lengths)
                 lost = sum(len(object_boxes(cut[i])) - len(boxes[i]) for i in shown) if size != cut[0].shape else 0
                 yield _Plane(plan, image, [small[i] for i in shown], lost)
     except ImageError as error:
