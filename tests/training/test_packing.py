@@ -106,6 +106,9 @@ def test_training_takes_a_pack_like_its_folders(cells_folder: Path, brain_folder
             np.testing.assert_array_equal(now.rgb, was.rgb)
             np.testing.assert_array_equal(now.labels, was.labels)
             assert now.boxes == was.boxes
+            assert len(now.others) == len(was.others) == (source == "cells")
+            for mine, theirs in zip(now.others, was.others, strict=True):
+                np.testing.assert_array_equal(mine, theirs)
             # A view of the file: nothing was read into memory of its own.
             assert not now.rgb.flags.owndata
             assert not now.labels.flags.owndata

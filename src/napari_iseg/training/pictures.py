@@ -40,11 +40,15 @@ class Picture:
         ignored.
     boxes
         Label to (row start, row stop, column start, column stop).
+    others
+        Further label maps of the same plane, of coarser or finer things, like ``labels``; each is also the ``labels``
+        of another picture if it has objects that are large enough.
     """
 
     rgb: np.ndarray
     labels: np.ndarray
     boxes: dict[int, tuple[int, int, int, int]]
+    others: tuple[np.ndarray, ...] = ()
 
 
 def load_pictures(
@@ -134,36 +138,36 @@ def readable_samples(
 
 
 def _read(path: Path, layout: str, recipe: DataRecipe, bad_input: BadInput) -> list[Picture]:
-    found: list[Picture] = []
-    for labels in kinds_of_labels(path, layout=layout):
+    folders: list[LabelledImages] = []
+    for kind in kinds_of_labels(path, layout=layout):
         try:
-            folder = open_dataset(path, layout=layout, labels=labels, split="train", bad_input=bad_input)
+            folders.append(open_dataset(path, layout=layout, labels=kind, split="train", bad_input=bad_input))
         except ImageError as error:
             bad_input.add(path, str(error))
+    found: list[Picture] = []
+    for name in sorted({name for folder in folders for name in folder.names}):
+        samples = readable_samples(folders, name, bad_input)
+        if not samples:
             continue
-        for name in folder.names:
-            for _, sample in readable_samples([folder], name, bad_input):
-                try:
-                    found += _pictures(sample, recipe)
-                except ImageError as error:
-                    bad_input.add(folder.source(name), str(error))
+        try:
+            for _, rgb, labels in planes_of([sample for _, sample in samples]):
+                found += _pictures(rgb, labels, recipe)
+        except ImageError as error:
+            bad_input.add(samples[0][0].source(name), str(error))
     return found
 
 
-def _pictures(sample: Sample, recipe: DataRecipe) -> Iterator[Picture]:
-    for _, rgb, (labels,) in planes_of([sample]):
-        yield from _picture(rgb, labels, recipe)
-
-
-def _picture(rgb: np.ndarray, labels: np.ndarray, recipe: DataRecipe) -> Iterator[Picture]:
-    """Yield the picture, reduced to ``max_side``, or nothing if it holds no object large enough."""
-    scale = recipe.max_side / max(labels.shape)
+def _pictures(rgb: np.ndarray, maps: Sequence[np.ndarray], recipe: DataRecipe) -> Iterator[Picture]:
+    """Yield a picture, reduced to ``max_side``, for each map that holds an object large enough; all share the image."""
+    shape = maps[0].shape
+    scale = recipe.max_side / max(shape)
     if scale < 1:
-        size = (max(round(labels.shape[0] * scale), 2), max(round(labels.shape[1] * scale), 2))
-        rgb, labels = reduced(rgb, size), reduced_labels(labels, size)
-    boxes = _large(object_boxes(labels), recipe)
-    if boxes:
-        yield Picture(np.ascontiguousarray(rgb), labels, boxes)
+        size = (max(round(shape[0] * scale), 2), max(round(shape[1] * scale), 2))
+        rgb, maps = reduced(rgb, size), [reduced_labels(labels, size) for labels in maps]
+    rgb = np.ascontiguousarray(rgb)
+    for number, labels in enumerate(maps):
+        if boxes := _large(object_boxes(labels), recipe):
+            yield Picture(rgb, labels, boxes, (*maps[:number], *maps[number + 1 :]))
 
 
 def _mapped(path: Path, recipe: DataRecipe) -> dict[str, list[Picture]]:
@@ -173,11 +177,14 @@ def _mapped(path: Path, recipe: DataRecipe) -> dict[str, list[Picture]]:
         found = pictures.setdefault(plane.source, [])
         if plane.held_back:
             continue
-        for reference in plane.references:
-            if max(reference.labels.shape) > recipe.max_side:
-                found += _picture(plane.rgb, reference.labels.astype(np.int32), recipe)
-            elif boxes := _large(reference.objects, recipe):
-                found.append(Picture(plane.rgb, reference.labels, boxes))
+        maps = [reference.labels for reference in plane.references]
+        if max(maps[0].shape) > recipe.max_side:
+            found += _pictures(plane.rgb, [labels.astype(np.int32) for labels in maps], recipe)
+            continue
+        for number, reference in enumerate(plane.references):
+            if boxes := _large(reference.objects, recipe):
+                others = (*maps[:number], *maps[number + 1 :])
+                found.append(Picture(plane.rgb, reference.labels, boxes, others))
     return pictures
 
 
