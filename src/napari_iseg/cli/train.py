@@ -20,7 +20,8 @@ __all__ = ["train"]
 def train(
     recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a .toml file of the same form.")],
     data: Annotated[
-        list[Path], typer.Option(help="Dataset folder (images/ and labels/); give it once for each folder.")
+        list[Path],
+        typer.Option(help="Folder with images/ and labels/, a published data set, or a pack; any number of them."),
     ],
     output: Annotated[Path, typer.Option(help="Folder for checkpoints, log and weights.")] = Path("runs"),
     resume: Annotated[
@@ -31,9 +32,16 @@ def train(
         str | None, typer.Option(help="Start from known weights, a .safetensors or a released .pth file.")
     ] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Length of the run; the recipe's when left out.")] = None,
+    layout: Annotated[
+        str | None, typer.Option(help="How the folders are laid out, such as sbd; recognised when left out.")
+    ] = None,
+    on_bad_input: Annotated[
+        str, typer.Option(help="Files that cannot be used: skip (named, counted at the end) or stop.")
+    ] = "skip",
 ) -> None:
     """Train a network, at random or from given weights on. Held-back files of each folder are left out."""
     from napari_iseg.inference.opening import choose_device
+    from napari_iseg.io.bad_input import BadInput
     from napari_iseg.training.data import load_pictures
     from napari_iseg.training.loop import Trainer
     from napari_iseg.training.recipe import read_recipe
@@ -41,8 +49,9 @@ def train(
     console = Console(stderr=True)
     chosen = read_recipe(recipe)
     show_licence(weights)
+    bad_input = BadInput(on_bad_input)
     with console.status("Reading images"):
-        pictures = load_pictures(data, chosen.data)
+        pictures = load_pictures(data, chosen.data, layout=layout, bad_input=bad_input)
     for name, planes in sorted(pictures.items()):
         console.print(f"{name}: {len(planes)} planes, {sum(len(p.boxes) for p in planes)} objects", highlight=False)
     trainer = Trainer(chosen, pictures, output, device=choose_device(device), seconds=max_seconds, weights=weights)
@@ -59,3 +68,5 @@ def train(
 
         written = trainer.run(show)
     console.print(f"Wrote {written}")
+    if left_out := bad_input.summary():
+        console.print(left_out, markup=False, highlight=False, soft_wrap=True)

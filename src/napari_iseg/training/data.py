@@ -2,146 +2,30 @@
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from scipy import ndimage
 from torch.utils.data import IterableDataset
 
-from napari_iseg.errors import ImageError
-from napari_iseg.io.dataset import DatasetFolder
-from napari_iseg.planes import to_rgb
 from napari_iseg.training.augmentation import augment
 from napari_iseg.training.copy_paste import CopyPaste, LabelledImage, copy_paste
 from napari_iseg.training.cropping import MIN_VISIBLE, Window, choose_crop, cut_labels, cut_rgb
+from napari_iseg.training.cutting import object_windows
+from napari_iseg.training.pictures import Picture, load_pictures
 from napari_iseg.training.procedural import procedural_sample
 from napari_iseg.training.soft_targets import coverage, hard_target
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
     from napari_iseg.training.recipe import DataRecipe
 
-__all__ = ["Crops", "Picture", "load_pictures", "object_boxes"]
+__all__ = ["Crops", "Picture", "load_pictures"]
 
-log = logging.getLogger(__name__)
-
-# Planes of one volume that hold about the same: every so many is enough.
-_PLANES_PER_AXIS = 12
 # Generated images kept at a time, and how often a new one takes the place of the oldest.
-_POOL = 32
+_POOL = 24
 _RENEWED = 0.25
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
-    """One plane in memory.
-
-    Parameters
-    ----------
-    rgb
-        (H, W, 3) uint8.
-    labels
-        (H, W) int32: 0 background, 1..N objects, -1 ignored.
-    boxes
-        Label to (row start, row stop, column start, column stop).
-    others
-        Further label maps of the same plane, of coarser or finer things: (H, W) int32 each.
-    """
-
-    rgb: np.ndarray
-    labels: np.ndarray
-    boxes: dict[int, Window]
-    others: tuple[np.ndarray, ...] = ()
-
-
-def load_pictures(folders: Sequence[Path], recipe: DataRecipe) -> dict[str, list[Picture]]:
-    """Load the training share of dataset folders into memory.
-
-    Held-back images (``napari_iseg.io.dataset.in_held_back``) are left out. Volumes are cut into planes along
-    every axis. Of folders with several label maps to an image (``labels_coarse``, ``labels_fine``, ``labels_mito``)
-    each map is a picture; where the recipe wants ``levels``, it comes with the others of its image.
-
-    Raises
-    ------
-    ImageError
-        If a folder is no dataset folder or nothing of it can be trained on.
-    """
-    pictures: dict[str, list[Picture]] = {}
-    for path in folders:
-        found = []
-        kinds = sorted(p.name for p in path.glob("labels*") if p.name not in _MEANINGS)
-        folders_of_kind = [DatasetFolder(path, labels=kind, split="train") for kind in kinds]
-        for folder in folders_of_kind:
-            others = [other for other in folders_of_kind if other is not folder] if recipe.levels else []
-            found += list(_pictures_of(folder, recipe, others))
-        if not found:
-            raise ImageError(f"The folder {path} has no object to train on; it needs images/ and labels/.")
-        pictures[path.name] = found
-        log.info("%s: %d planes, %d objects", path.name, len(found), sum(len(p.boxes) for p in found))
-    return pictures
-
-
-# Label folders that name classes of tissue instead of objects.
-_MEANINGS = ("labels_semantic",)
-
-
-def _pictures_of(folder: DatasetFolder, recipe: DataRecipe, others: Sequence[DatasetFolder]) -> Iterator[Picture]:
-    for name in folder.names:
-        sample = folder.sample(name)
-        maps = [sample.labels, *(other.reference(name) for other in others)]
-        for other, labels in zip(others, maps[1:], strict=True):
-            if labels.shape != sample.labels.shape:
-                raise ImageError(
-                    f"The references of {name!r} in {folder.path} have the shapes {labels.shape} ({other.labels}) and "
-                    f"{sample.labels.shape} ({folder.labels}); make them of one shape."
-                )
-        if sample.is_volume:
-            low, high = np.percentile(sample.image.astype(np.float32), (0.5, 99.5))
-            yield from _planes(sample.image, maps, (float(low), float(high)), recipe)
-        else:
-            yield from _picture(to_rgb(sample.image), maps, recipe)
-
-
-def _planes(
-    image: np.ndarray, maps: Sequence[np.ndarray], limits: tuple[float, float], recipe: DataRecipe
-) -> Iterator[Picture]:
-    for axis in range(3):
-        useful = np.flatnonzero((maps[0] != 0).any(axis=tuple(a for a in range(3) if a != axis)))
-        step = max(len(useful) // _PLANES_PER_AXIS, 1)
-        for index in useful[::step]:
-            planes = [labels.take(index, axis) for labels in maps]
-            yield from _picture(to_rgb(image.take(index, axis), limits), planes, recipe)
-
-
-def _picture(rgb: np.ndarray, maps: Sequence[np.ndarray], recipe: DataRecipe) -> Iterator[Picture]:
-    """Yield the picture, reduced to ``max_side``, or nothing if its first map holds no object large enough."""
-    shape = maps[0].shape
-    scale = recipe.max_side / max(shape)
-    if scale < 1:
-        size = (max(round(shape[0] * scale), 2), max(round(shape[1] * scale), 2))
-        whole = (0, shape[0], 0, shape[1])
-        rgb = (cut_rgb(rgb, whole, size, antialias=True) * 255).round().astype(np.uint8)
-        maps = [cut_labels(labels, whole, size) for labels in maps]
-    boxes = object_boxes(maps[0], recipe.min_pixels)
-    if boxes:
-        yield Picture(np.ascontiguousarray(rgb), maps[0], boxes, tuple(maps[1:]))
-
-
-def object_boxes(labels: np.ndarray, min_pixels: int) -> dict[int, Window]:
-    """Return label to (row start, row stop, column start, column stop) of the objects that have that many pixels."""
-    present, dense = np.unique(labels, return_inverse=True)
-    counts = np.bincount(dense.ravel())
-    found = ndimage.find_objects(dense.reshape(labels.shape) + 1)
-    return {
-        int(label): (rows.start, rows.stop, columns.start, columns.stop)
-        for label, count, (rows, columns) in zip(present, counts, found, strict=True)
-        if label > 0 and count >= min_pixels
-    }
 
 
 class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
@@ -254,7 +138,8 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
         The maps are ``soft_factor`` times as fine, and the number is the side of the picture's own pixels in them.
         """
         fine = (self.shape[0] * self._fineness, self.shape[1] * self._fineness)
-        maps = np.stack([cut_labels(labels, window, fine) for labels in (picture.labels, *picture.others)], -1)
+        others = picture.others if self.recipe.levels else ()
+        maps = np.stack([cut_labels(labels, window, fine) for labels in (picture.labels, *others)], -1)
         first = maps[..., 0]
         # Numbers above 0 move up by one, so that 1 is free.
         maps[..., 0] = np.where(first == label, 1, first + (first > 0))
@@ -267,12 +152,12 @@ class Crops(IterableDataset[tuple[torch.Tensor, ...]]):
 def _drawn(rng: np.random.Generator, side: int, recipe: DataRecipe) -> Iterator[Picture]:
     """Yield a generated image, and as another picture its wholes where it has some."""
     sample = procedural_sample(rng, side)
-    boxes = object_boxes(sample.labels, recipe.min_pixels)
+    boxes = object_windows(sample.labels, recipe.min_pixels)
     if sample.wholes is None:
         yield Picture(sample.rgb, sample.labels, boxes)
         return
-    wholes = object_boxes(sample.wholes, recipe.min_pixels)
-    yield Picture(sample.rgb, sample.labels, boxes, (sample.wholes,) if recipe.levels else ())
+    wholes = object_windows(sample.wholes, recipe.min_pixels)
+    yield Picture(sample.rgb, sample.labels, boxes, (sample.wholes,))
     # Without the objects that both have.
     wholes = {label: box for label, box in wholes.items() if label not in boxes}
-    yield Picture(sample.rgb, sample.wholes, wholes, (sample.labels,) if recipe.levels else ())
+    yield Picture(sample.rgb, sample.wholes, wholes, (sample.labels,))

@@ -12,7 +12,8 @@ from napari_iseg.evaluation import evaluate_objects
 from napari_iseg.evaluation.metrics import number_of_clicks
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.io.dataset import DatasetObject
-from napari_iseg.training.data import Picture, object_boxes
+from napari_iseg.training.cutting import object_windows
+from napari_iseg.training.pictures import Picture
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -84,7 +85,7 @@ def held_back_of(examples: Sequence[Example], rng: np.random.Generator) -> tuple
     ImageError
         If there are fewer than two objects of at least 16 pixels.
     """
-    pictures = [Picture(e.rgb, e.labels, object_boxes(e.labels, _MIN_PIXELS)) for e in examples]
+    pictures = [Picture(e.rgb, e.labels, object_windows(e.labels, _MIN_PIXELS)) for e in examples]
     count = sum(len(picture.boxes) for picture in pictures)
     if count < 2:
         raise ImageError(
