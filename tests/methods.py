@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,17 @@ if TYPE_CHECKING:
 
 NETWORK_METHODS = [name for name, spec in METHODS.items() if spec.family is not None]
 FAMILIES: dict[str, Family] = {spec.family: resolve(spec.family) for spec in METHODS.values() if spec.family}
+# Each family's smallest configuration, and FocalClick's other backbone.
+SMALL: list[tuple[str, Family, Any]] = [(family.name, family, family.configs["tiny"]) for family in FAMILIES.values()]
+SMALL += [
+    (
+        "FocalClick-HRNet",
+        family,
+        replace(family.configs["tiny"], backbone="hrnet", width=4, ocr_width=8, small=True, stem_width=16),
+    )
+    for family in FAMILIES.values()
+    if family.name == "FocalClick"
+]
 SIZES = ((64, 64), (64, 96), (128, 128), (128, 96), (128, 192), (224, 224), (224, 448), (256, 256), (256, 320))
 
 
@@ -41,9 +53,9 @@ def seed_weights(network: nn.Module, seed: int = 0) -> None:
     network.load_state_dict(state, strict=False)
 
 
-def tiny_network(family: Family, seed: int = 0) -> Any:
-    """Return a family's smallest network with seeded weights, in evaluation mode."""
-    network = family.build(family.configs["tiny"])
+def tiny_network(family: Family, seed: int = 0, config: Any = None) -> Any:
+    """Return a family's smallest network, or a given one, with seeded weights, in evaluation mode."""
+    network = family.build(config or family.configs["tiny"])
     seed_weights(network, seed)
     return network.eval()
 

@@ -7,6 +7,7 @@ import json
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from tests.released import save_simpleclick
 
 
 @pytest.fixture
@@ -34,6 +35,18 @@ def test_it_prints_a_table_and_writes_json(run, data, tmp_path):
     assert kept["summary"]["objects"] == 2
     assert kept["settings"]["options"] == {"threshold": 0.49, "beta": 500.0, "max_side": 256, "seed_radius": 2.0}
     assert kept["settings"]["max_clicks"] == 3
+
+
+def test_a_released_file_is_evaluated_as_it_is_and_its_terms_are_shown_once(run, data, tmp_path):
+    weights, out = save_simpleclick(tmp_path / "renamed.pth"), tmp_path / "out.json"
+    for times in (1, 0):
+        done = run(
+            "evaluate", "--method", "simpleclick", "--weights", weights, "--data", data, "--limit", 1, "--max-clicks",
+            2, "--json", out,
+        )  # fmt: skip
+        assert done.code == 0, done.err
+        assert done.err.count("not for commercial use") == times
+    assert json.loads(out.read_text())["summary"]["objects"] == 1
 
 
 @pytest.mark.parametrize(

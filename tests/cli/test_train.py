@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import imageio.v3 as imageio
 import numpy as np
 import pytest
+import torch
+from tests.methods import FAMILIES
+from tests.released import save_simpleclick
+from tests.seeded import TINY, seeded_network
 
+from napari_iseg.models.simpleclick import FAMILY
 from napari_iseg.training.procedural import procedural_sample
+from napari_iseg.zoo.weights import non_commercial_licence
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -46,9 +54,9 @@ def folder(tmp_path: Path) -> Path:
         (root / kind).mkdir(parents=True)
     rng = np.random.default_rng(0)
     for number in range(10):
-        rgb, labels = procedural_sample(rng, 47)
-        imageio.imwrite(root / "images" / f"{number}.png", rgb)
-        imageio.imwrite(root / "labels" / f"{number}.png", labels.astype(np.uint16))
+        drawn = procedural_sample(rng, 47)
+        imageio.imwrite(root / "images" / f"{number}.png", drawn.rgb)
+        imageio.imwrite(root / "labels" / f"{number}.png", drawn.labels.astype(np.uint16))
     return root
 
 
@@ -67,6 +75,49 @@ def test_train_then_resume_then_segment(run: Run, folder: Path, flat: Path, tmp_
     done = run("segment", flat, "-o", tmp_path / "out.tif", "--weights", weights, "--click", "17,33,+")
     assert done.code == 0, done.err
     assert imageio.imread(tmp_path / "out.tif").shape == (41, 57)
+
+
+def test_a_run_starts_from_released_weights_and_keeps_their_terms(
+    run: Run, folder: Path, flat: Path, tmp_path: Path
+) -> None:
+    released, recipe = save_simpleclick(tmp_path / "renamed.pth"), tmp_path / "mini.toml"
+    network = "\n".join(f"{name} = {json.dumps(value)}" for name, value in asdict(TINY).items())
+    size = TINY.image_size[0]
+    recipe.write_text(
+        f'name = "mini"\nmethod = "cfr-icl"\nseconds = 600\nlearning_rate = 1e-9\n[network]\n{network}\n'
+        f"[[stages]]\nuntil = 1.0\nsize = {size}\nbatch = 2\n[data]\n"
+    )
+    given = ("train", recipe, "--data", folder, "--output", tmp_path / "run", "--device", "cpu", "--max-seconds", 0.5)
+    done = run(*given, "--weights", released)
+    assert done.code == 0, done.err
+    assert "not for commercial use" in done.err
+    trained = FAMILY.load(tmp_path / "run" / "mini.safetensors").state_dict()
+    for name, tensor in seeded_network(TINY).state_dict().items():
+        # So slow a run goes nowhere: it is where it started, but for the file's half precision.
+        torch.testing.assert_close(trained[name], tensor.half().float(), atol=1e-3, rtol=2e-3)
+    assert non_commercial_licence(tmp_path / "run" / "mini.safetensors") is not None
+    # Going on need not name them again.
+    assert run(*given, "--max-seconds", 1, "--resume").code == 0
+    assert non_commercial_licence(tmp_path / "run" / "mini.safetensors") is not None
+
+
+def test_weights_that_do_not_fit_the_recipe_are_refused_in_a_sentence(run: Run, folder: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "mini.toml"
+    recipe.write_text(RECIPE)
+    given = ("train", recipe, "--data", folder, "--output", tmp_path / "run", "--device", "cpu", "--max-seconds", 1)
+    other = tmp_path / "ritm.safetensors"
+    family = FAMILIES["napari_iseg.models.ritm:FAMILY"]
+    family.save(other, family.build(family.configs["tiny"]), {})
+    bad = {
+        save_simpleclick(tmp_path / "renamed.pth"): "set [network]",
+        other: "belong to another network than SimpleClick's",
+        "cfr-icl-smal": "cfr-icl-small",
+        "ritm-hrnet18-sbd": "for ritm, not for cfr-icl",
+    }
+    for weights, words in bad.items():
+        done = run(*given, "--weights", weights)
+        assert (done.code, words in " ".join(done.err.split()), "Traceback" in done.err) == (2, True, False), done.err
+    assert not (tmp_path / "run" / "mini.safetensors").exists()
 
 
 def test_bad_training_input_ends_with_a_sentence(run: Run, folder: Path, tmp_path: Path) -> None:

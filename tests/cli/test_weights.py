@@ -154,7 +154,7 @@ def test_what_lies_on_a_shared_drive_says_the_page_and_the_import(run: Run) -> N
 
 
 def test_a_file_is_imported_under_a_name_and_used(run: Run, released: Path, flat: Path, tmp_path: Path) -> None:
-    done = run("weights", "import", released, "--name", "my-net")
+    done = run("weights", "import", released, "--name", "my-net", "--accept-licence")
     assert done.code == 0, done.err
     assert "SimpleClick" in done.out
     answers = []
@@ -178,9 +178,50 @@ def test_a_known_file_with_terms_needs_them_accepted(run: Run, released: Path) -
     assert list(imported_weights()) == ["cfr-icl-vit-huge-cocolvis"]
 
 
+def test_a_file_of_unknown_name_is_told_by_its_network_and_needs_its_terms_accepted(
+    run: Run, released: Path, flat: Path, tmp_path: Path
+) -> None:
+    done = run("weights", "import", released, "--name", "renamed")
+    assert (done.code, "CC BY-NC" in done.err, "--accept-licence" in done.err) == (2, True, True)
+    assert imported_weights() == {}
+    done = run("weights", "import", released, "--name", "renamed", "--accept-licence")
+    assert (done.code, "renamed: not for commercial use" in done.err) == (0, True)
+    assert imported_weights()["renamed"].non_commercial
+    (row,) = (row for row in json.loads(run("weights", "list", "--json").out) if row["name"] == "renamed")
+    assert row["non_commercial"]
+    for output in ("a.tif", "b.tif"):
+        done = run("segment", flat, "-o", tmp_path / output, "--method", "simpleclick", "--weights", released, *CLICKS)
+        assert done.code == 0, done.err
+        assert ("CC BY-NC" in done.err) == (output == "a.tif")
+
+
+def test_what_an_archive_of_unknown_name_holds_is_asked_about_too(run: Run, released: Path, tmp_path: Path) -> None:
+    with py7zr.SevenZipFile(tmp_path / "thing.7z", "w") as target:
+        target.write(released, "inside.pth")
+    done = run("weights", "import", tmp_path / "thing.7z")
+    assert (done.code, "thing: not for commercial use" in done.err) == (2, True)
+    assert imported_weights() == {}
+    done = run("weights", "import", tmp_path / "thing.7z", "--accept-licence")
+    assert (done.code, done.err.count("not for commercial use")) == (0, 1)
+
+
+@pytest.mark.parametrize(("answer", "left"), [(b"n\n", 0), (b"y\n", 1)])
+def test_on_a_terminal_terms_are_asked(released: Path, answer: bytes, left: int) -> None:
+    mine, theirs = pty.openpty()
+    try:
+        os.write(mine, answer)
+        command = [sys.executable, "-m", "napari_iseg", "weights", "import", str(released)]
+        done = subprocess.run(command, stdin=theirs, capture_output=True, timeout=120, check=False)
+    finally:
+        os.close(mine)
+        os.close(theirs)
+    assert b"Accept these terms?" in done.stderr
+    assert len(imported_weights()) == left
+
+
 @pytest.mark.parametrize(("answer", "left"), [(b"n\n", 1), (b"y\n", 0)])
 def test_on_a_terminal_removing_asks(run: Run, released: Path, answer: bytes, left: int) -> None:
-    run("weights", "import", released)
+    run("weights", "import", released, "--accept-licence")
     mine, theirs = pty.openpty()
     try:
         os.write(mine, answer)
@@ -217,7 +258,7 @@ def test_every_released_family_goes_the_whole_way(
     if method not in METHODS:
         pytest.skip(f"the table has no method {method} yet")
     path = released_from_manifest(shared, manifest, tmp_path / f"{manifest}.pth")
-    assert run("weights", "import", path, "--name", "theirs").code == 0
+    assert run("weights", "import", path, "--name", "theirs", "--accept-licence").code == 0
     assert run("weights", "verify", "theirs").code == 0
     for weights, output in (("theirs", "a.tif"), (path, "b.tif")):
         segment = ("segment", flat, "-o", tmp_path / output, "--method", method, "--weights", weights, *CLICKS)

@@ -119,6 +119,61 @@ def test_the_same_question_has_the_same_answer(method: str) -> None:
     assert np.array_equal(*answers)
 
 
+def disc(shape: tuple[int, int], row: int, column: int, radius: int) -> np.ndarray:
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return np.hypot(rows - row, columns - column) <= radius
+
+
+CLASSICAL = pytest.mark.parametrize("method", [name for name, spec in METHODS.items() if spec.family is None])
+
+
+@CLASSICAL
+def test_a_classical_method_s_answer_follows_a_click_that_moves(method: str) -> None:
+    here, there = disc((75, 110), 30, 30, 14), disc((75, 110), 45, 82, 14)
+    image = np.where(here | there, 190, 60).astype(np.uint8)
+    image[::7, ::5] += 9
+    answers = []
+    for row, column, truth in ((28, 33, here), (47, 80, there)):
+        session = open_method(image, method)
+        mask = session.add(Click(row, column))
+        assert (mask & truth).sum() / (mask | truth).sum() > 0.8
+        answers.append(session.probability)
+    assert not np.array_equal(*answers)
+    # So does a negative one.
+    blocked = []
+    for row, column in ((28, 45), (47, 66)):
+        session = open_method(image, method)
+        session.add(Click(28, 33))
+        session.add(Click(row, column, positive=False))
+        blocked.append(session.probability)
+    assert not np.array_equal(*blocked)
+
+
+@CLASSICAL
+def test_the_order_of_clicks_makes_no_difference_to_a_classical_method(method: str) -> None:
+    image = seeded_image(75, 110)
+    clicks = [Click(33, 60), Click(12, 20, positive=False), Click(50, 85), Click(60, 15, positive=False)]
+    answers = []
+    for order in (clicks, clicks[::-1], [clicks[number] for number in (2, 0, 3, 1)]):
+        predictor = any_predictor(method)
+        answers.append(predictor.predict(predictor.encode(image), order, None).render())
+    assert answers[0].std() > 0
+    for answer in answers[1:]:
+        np.testing.assert_array_equal(answer, answers[0])
+
+
+@CLASSICAL
+def test_of_clicks_that_overlap_the_later_one_counts(method: str) -> None:
+    image = seeded_image(75, 110)
+    clicks = [Click(33, 60), Click(33, 63, positive=False)]
+    answers = []
+    for order in (clicks, clicks[::-1]):
+        predictor = any_predictor(method)
+        answers.append(predictor.predict(predictor.encode(image), order, None).render())
+    assert answers[0][33, 63] < 0.5 < answers[1][33, 60]
+    assert not np.array_equal(*answers)
+
+
 @ALL
 def test_grey_and_float_images_are_taken(method: str) -> None:
     grey = seeded_image(75, 110)[..., 0].astype(np.float64) * 40 - 900

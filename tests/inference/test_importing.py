@@ -84,6 +84,42 @@ def test_a_released_file_gets_its_known_name_and_licence(user_folder: Path, rele
     assert find_weights(found.name, "simpleclick") == user_folder / "simpleclick-vit-base-cocolvis.safetensors"
 
 
+def test_a_file_of_unknown_name_has_the_terms_of_its_network(user_folder: Path, released: Path) -> None:
+    asked = []
+    found = import_weights(released, accept=lambda name, licence: asked.append((name, licence)))
+    assert found.non_commercial
+    assert asked == [("mine", found.licence)]
+    assert "CC BY-NC" in found.licence
+    # A copy of what was imported, or what was made of it, is no freer.
+    again = import_weights(found.path, name="again")
+    assert (again.non_commercial, again.licence) == (True, found.licence)
+
+
+def test_terms_that_are_not_accepted_leave_nothing(user_folder: Path, released: Path) -> None:
+    def refuse(name: str, licence: str) -> None:
+        raise WeightsError(f"{name}: {licence}")
+
+    with pytest.raises(WeightsError, match="CC BY-NC"):
+        import_weights(released, accept=refuse)
+    assert list(user_folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("manifest", "licence", "forbids"),
+    [
+        ("focalclick_hrnet18s", "Apache-2.0", False),
+        ("focalclick_segformer_b0", "NVIDIA", True),
+        ("ritm_hrnet18s", "MIT", False),
+    ],
+)
+def test_free_networks_stay_free(
+    user_folder: Path, shared: Path, tmp_path: Path, manifest: str, licence: str, forbids: bool
+) -> None:
+    path = released_from_manifest(shared, manifest, tmp_path / "unknown.pth")
+    found = import_weights(path)
+    assert (licence in found.licence, found.non_commercial) == (True, forbids)
+
+
 def test_imported_weights_are_offered_for_their_methods(user_folder: Path, released: Path) -> None:
     before = names_for("simpleclick")
     import_weights(released, name="a-cfr-icl")

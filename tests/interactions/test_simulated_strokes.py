@@ -7,11 +7,13 @@ import pytest
 from scipy.ndimage import distance_transform_edt
 from tests.interactions import shapes
 
+from napari_iseg.interactions.drawing import draw_stroke
 from napari_iseg.interactions.simulated_strokes import (
     STROKE_FAMILIES,
     axial_stroke,
     boundary_stroke,
     linked_stroke,
+    random_scribble_prompts,
     random_scribbles,
     random_stroke,
 )
@@ -134,3 +136,27 @@ def test_later_strokes_answer_the_errors_by_their_share() -> None:
 def test_a_perfect_answer_gets_no_stroke() -> None:
     truth = shapes.bar().astype(np.int8)
     assert not random_scribbles(truth, truth == 1, np.random.default_rng(0)).any()
+
+
+@pytest.mark.parametrize("name", REGIONS)
+def test_scribbles_as_prompts_stay_inside_when_somebody_else_draws_them(name: str) -> None:
+    truth = REGIONS[name].astype(np.int8)
+    rng = np.random.default_rng(2)
+    signs = []
+    for _ in range(12):
+        for scribble in random_scribble_prompts(truth, None, rng):
+            assert 3 <= scribble.width <= 7
+            drawn = draw_stroke(scribble.points, scribble.width, truth.shape)
+            wrong = (truth != 1) if scribble.positive else (truth == 1)
+            assert np.count_nonzero(drawn & wrong) <= 0.12 * np.count_nonzero(drawn)
+            signs.append(scribble.positive)
+    assert 12 <= sum(signs) < len(signs)
+
+
+def test_nothing_wrong_is_scribbled_nowhere_and_a_pixel_gets_a_dot() -> None:
+    truth = shapes.bar().astype(np.int8)
+    assert random_scribble_prompts(truth, truth == 1, np.random.default_rng(0)) == []
+    dot = np.zeros((9, 11), np.int8)
+    dot[4, 5] = 1
+    (first, *_) = random_scribble_prompts(dot, None, np.random.default_rng(0))
+    assert set(first.points) == {(4.0, 5.0)}

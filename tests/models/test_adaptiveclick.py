@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_iseg.errors import WeightsError
 from napari_iseg.models import simpleclick
+from napari_iseg.models._blocks import click_disks
 from napari_iseg.models.adaptiveclick import (
     FAMILY,
     AdaptiveClick,
@@ -83,11 +84,16 @@ def test_released_network_golden(shared: Path, case: str) -> None:
     image = torch.from_numpy(np.concatenate([rgb, mask[None]])[None].astype(np.float32))
     network = released_network(shared, case.rsplit("_", 1)[0])
     with torch.no_grad():
-        answer = network.answer(image, torch.from_numpy(golden["points"]))
+        points = torch.from_numpy(golden["points"])
+        answer = network.answer(image, points)
+        disks = click_disks(points, (rows, columns), network.config.disk_radius)
+        tokens = network.tokens(image, disks)[0].flatten(1).T
+    np.testing.assert_array_equal(disks.sum(dim=(0, 2, 3)).numpy(), golden["disk_area"])
     stride, mask_stride = (7, 8) if "base" in case else (1, 4)
     tolerance = 2e-3 if "base" in case else 1e-4
     for ours, theirs in (
         (answer.logits[0, 0, ::stride, ::stride], golden["logits"]),
+        (tokens[::13, ::5], golden["backbone_tokens"]),
         (answer.class_logits[0], golden["pred_logits"]),
         (answer.mask_logits[0, :, ::mask_stride, ::mask_stride], golden["pred_masks"]),
         (torch.cat([aux.class_logits for aux in answer.auxiliary]), golden["aux_logits"]),

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from tests.seeded import seeded_image
+from torch.nn import functional
 
 from napari_iseg.errors import WeightsError
 from napari_iseg.models.disnet import FAMILY, DISNet, DISNetConfig
@@ -244,6 +245,20 @@ def test_the_second_stage_teaches_the_features_but_not_the_template() -> None:
     assert features.grad is not None
     assert features.grad.abs().sum() > 0
     assert logits.grad is None
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16"])
+def test_what_ranks_the_proposals_learns_from_their_classes(half: bool) -> None:
+    network = tiny().train()
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        proposals = network.propose(picture(64, 96)[:, :3], points([FIRST]))
+    # The answer goes through a choice, by which nothing is learned; only the classes themselves teach.
+    functional.cross_entropy(proposals.classes.float().flatten(0, 1), torch.tensor([0, 1, 1, 0, 1])).backward()
+    head = network.proposals.decoder.head.class_embed
+    for parameter in (head.weight, head.bias, network.proposals.backbone.patch_embed.proj.weight):
+        assert parameter.grad is not None
+        assert torch.isfinite(parameter.grad).all()
+        assert parameter.grad.any()
 
 
 @pytest.mark.parametrize(

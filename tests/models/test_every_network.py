@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
-from tests.methods import FAMILIES, seed_weights, sizes_of, tiny_network
+from tests.methods import FAMILIES, SMALL, seed_weights, sizes_of, tiny_network
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from napari_iseg.models.families import Family
 
 CASES = [
-    pytest.param(family, size, id=f"{family.name}-{size[0]}x{size[1]}")
-    for family in FAMILIES.values()
-    for size in sizes_of(family.configs["tiny"])
+    pytest.param(family, config, size, id=f"{name}-{size[0]}x{size[1]}")
+    for name, family, config in SMALL
+    for size in sizes_of(config)
 ]
-EVERY = pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
+EVERY = pytest.mark.parametrize(
+    ("family", "config"), [pytest.param(family, config, id=name) for name, family, config in SMALL]
+)
 
 
 def question(size: tuple[int, int], batch: int = 2) -> tuple[torch.Tensor, torch.Tensor]:
@@ -30,9 +32,9 @@ def question(size: tuple[int, int], batch: int = 2) -> tuple[torch.Tensor, torch
     return image, torch.tensor([points]).repeat(batch, 1, 1)
 
 
-@pytest.mark.parametrize(("family", "size"), CASES)
-def test_the_answer_is_finite_and_of_the_inputs_size(family: Family, size: tuple[int, int]) -> None:
-    network = tiny_network(family)
+@pytest.mark.parametrize(("family", "config", "size"), CASES)
+def test_the_answer_is_finite_and_of_the_inputs_size(family: Family, config: Any, size: tuple[int, int]) -> None:
+    network = tiny_network(family, config=config)
     image, points = question(size)
     with torch.no_grad():
         logits = network(image, points)
@@ -44,9 +46,10 @@ def test_the_answer_is_finite_and_of_the_inputs_size(family: Family, size: tuple
     assert logits.std() > 0
 
 
-@pytest.mark.parametrize(("family", "size"), CASES)
-def test_gradients_reach_every_live_parameter(family: Family, size: tuple[int, int]) -> None:
-    network = family.build(family.configs["tiny"])
+@pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16"])
+@pytest.mark.parametrize(("family", "config", "size"), CASES)
+def test_gradients_reach_every_live_parameter(family: Family, config: Any, size: tuple[int, int], half: bool) -> None:
+    network = family.build(config)
     # Not at the starting point, where whole branches may be switched off by a zero.
     seed_weights(network, 1)
     network.train()
@@ -54,7 +57,10 @@ def test_gradients_reach_every_live_parameter(family: Family, size: tuple[int, i
     # Two questions: a first click, and a refined answer.
     first = points.clone()
     first[:, 1:] = -1
-    loss = network(image, points).square().mean() + network(image, first).square().mean()
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        answers = network(image, points), network(image, first)
+    loss = sum(answer.float().square().mean() for answer in answers)
+    assert isinstance(loss, torch.Tensor)
     loss.backward()
     resting = [name for name, p in network.named_parameters() if p.requires_grad and not _reached(p)]
     assert [name for name in resting if not name.startswith(family.at_rest or ("-",))] == []
@@ -65,9 +71,9 @@ def _reached(parameter: torch.nn.Parameter) -> bool:
 
 
 @EVERY
-def test_moving_a_click_changes_the_answer(family: Family) -> None:
-    size = sizes_of(family.configs["tiny"])[0]
-    network = tiny_network(family)
+def test_moving_a_click_changes_the_answer(family: Family, config: Any) -> None:
+    size = sizes_of(config)[0]
+    network = tiny_network(family, config=config)
     image, points = question(size, batch=1)
     moved = points.clone()
     moved[:, 1, :2] = torch.tensor([0.8 * size[0], 0.2 * size[1]])
@@ -76,9 +82,9 @@ def test_moving_a_click_changes_the_answer(family: Family) -> None:
 
 
 @EVERY
-def test_the_order_of_clicks_matters_only_where_it_is_said(family: Family) -> None:
-    size = sizes_of(family.configs["tiny"])[0]
-    network = tiny_network(family)
+def test_the_order_of_clicks_matters_only_where_it_is_said(family: Family, config: Any) -> None:
+    size = sizes_of(config)[0]
+    network = tiny_network(family, config=config)
     image, points = question(size, batch=1)
     swapped = points.clone()
     swapped[:, 0, :2], swapped[:, 1, :2] = points[:, 1, :2], points[:, 0, :2]
@@ -88,8 +94,8 @@ def test_the_order_of_clicks_matters_only_where_it_is_said(family: Family) -> No
 
 
 @EVERY
-def test_states_go_through_safetensors(family: Family, tmp_path: Path) -> None:
-    network = tiny_network(family)
+def test_states_go_through_safetensors(family: Family, config: Any, tmp_path: Path) -> None:
+    network = tiny_network(family, config=config)
     path = tmp_path / "tiny.safetensors"
     family.save(path, network, {"recipe": "none"})
     again = family.load(path)
@@ -100,7 +106,7 @@ def test_states_go_through_safetensors(family: Family, tmp_path: Path) -> None:
         assert torch.equal(state[name], expected), name
 
 
-@EVERY
+@pytest.mark.parametrize("family", FAMILIES.values(), ids=lambda family: family.name)
 def test_every_published_configuration_is_built(family: Family) -> None:
     for name, config in family.configs.items():
         with torch.device("meta"):
@@ -111,9 +117,9 @@ def test_every_published_configuration_is_built(family: Family) -> None:
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="this machine has no CUDA GPU")
 @EVERY
-def test_a_gpu_gives_the_same_answer(family: Family) -> None:
-    image, points = question(sizes_of(family.configs["tiny"])[0], batch=1)
-    network = tiny_network(family)
+def test_a_gpu_gives_the_same_answer(family: Family, config: Any) -> None:
+    image, points = question(sizes_of(config)[0], batch=1)
+    network = tiny_network(family, config=config)
     with torch.no_grad():
         here = torch.sigmoid(network(image, points))
         there = torch.sigmoid(network.cuda()(image.cuda(), points.cuda())).cpu()

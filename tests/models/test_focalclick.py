@@ -141,21 +141,51 @@ def test_released_files_of_another_make_are_refused(released: Any) -> None:
         from_upstream(state, params | {"with_prev_mask": False})
 
 
-@pytest.mark.parametrize("config", [FAMILY.configs["tiny"], TINY_HRNET], ids=["segformer", "hrnet"])
-def test_gradients_reach_every_parameter(config: FocalClickConfig) -> None:
+BOTH = pytest.mark.parametrize("config", [FAMILY.configs["tiny"], TINY_HRNET], ids=["segformer", "hrnet"])
+
+
+@pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16"])
+@pytest.mark.parametrize(("rows", "columns"), [(128, 128), (128, 192)])
+@BOTH
+def test_gradients_reach_every_parameter(config: FocalClickConfig, rows: int, columns: int, half: bool) -> None:
     torch.manual_seed(0)
     network = FocalClick(config).eval()
-    image = torch.rand(2, 4, 128, 128)
+    image = torch.rand(2, 4, rows, columns)
     points = torch.tensor([[[20.0, 20.0, 0.0], [30.0, 40.0, 1.0]]]).repeat(2, 1, 1)
-    logits, feature, auxiliary = network.segment_with_auxiliary(image, points)
-    boxes = torch.tensor([[0.0, 128, 0, 128], [10.5, 90, 3, 70]])
-    refined, boundary, _ = network.refine(image[:, :3], points, feature, logits, boxes)
-    loss = sum(out.square().mean() for out in (logits, refined, boundary, auxiliary) if out is not None)
+    boxes = torch.tensor([[0.0, rows, 0, columns], [10.5, 90, 3, 70]])
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        logits, feature, auxiliary = network.segment_with_auxiliary(image, points)
+        refined, boundary, _ = network.refine(image[:, :3], points, feature, logits, boxes)
+    outputs = [output.float() for output in (logits, refined, boundary, auxiliary) if output is not None]
+    loss = sum(output.square().mean() for output in outputs)
     assert isinstance(loss, torch.Tensor)
     loss.backward()
     for name, parameter in network.named_parameters():
         assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
         assert parameter.grad.abs().sum() > 0, name
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(64, 128), (192, 128)])
+@BOTH
+def test_focus_crops_that_are_not_square_keep_rows_and_columns_apart(
+    config: FocalClickConfig, rows: int, columns: int
+) -> None:
+    torch.manual_seed(0)
+    network = FocalClick(config).eval()
+    image = torch.rand(1, 4, 128, 192)
+    crop = torch.rand(1, 3, rows, columns)
+    points = torch.tensor([[[20.0, 20.0, 0.0], [-1.0, -1.0, -1.0]]])
+    with torch.no_grad():
+        logits, feature = network.segment(image, points)
+        ramp = torch.linspace(-3, 3, 192).expand_as(logits).contiguous()
+        refined, boundary, coarse = network.refine(crop, points, feature, ramp, torch.tensor([[0.0, 128, 48, 144]]))
+    assert refined.shape == boundary.shape == coarse.shape == (1, 1, rows, columns)
+    assert torch.isfinite(refined).all()
+    # What runs from left to right does so in the crop, over the box's columns and no others.
+    torch.testing.assert_close(coarse, coarse[:, :, :1].expand_as(coarse), atol=1e-5, rtol=0)
+    assert coarse[0, 0, 0, 0].item() == pytest.approx(-1.5, abs=0.05)
+    assert coarse[0, 0, 0, -1].item() == pytest.approx(1.5, abs=0.05)
 
 
 def test_a_crop_of_everything_is_everything() -> None:

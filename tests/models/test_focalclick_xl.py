@@ -208,6 +208,22 @@ def test_stage_two_trains_the_details_alone() -> None:
     assert not fresh.object_net.training
 
 
+@pytest.mark.parametrize("half", [False, True], ids=["fp32", "bf16"])
+@pytest.mark.parametrize(("rows", "columns"), [(64, 96), (75, 110)])
+def test_every_part_of_the_detail_net_learns_on_patches_of_any_shape(rows: int, columns: int, half: bool) -> None:
+    whole = seeded(FocalClickXL(TINY))
+    whole.train_details()
+    network = whole.train().detail_net
+    with torch.autocast("cpu", torch.bfloat16, enabled=half):
+        alpha = network(random(2, 3, rows, columns), random(2, 3, rows, columns, seed=1).round())
+    alpha.float().square().mean().backward()
+    assert alpha.shape == (2, 1, rows, columns)
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+        assert parameter.grad.abs().sum() > 0, name
+
+
 def test_tuning_one_prompt_changes_no_answer_to_clicks() -> None:
     fresh = seeded(FocalClickXL(TINY))
     image = random(2, 4, 75, 110)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from tests.seeded import TINY, seeded_network
 
 from napari_iseg.models._blocks import click_disks
 from napari_iseg.models.simpleclick import (
+    FAMILY,
     SimpleClick,
     SimpleClickConfig,
     _merge_windows,
@@ -159,3 +161,22 @@ def test_sizes_that_do_not_divide_are_refused() -> None:
     assert base.accepts((448, 448))
     assert base.accepts((672, 448))
     assert not base.accepts((464, 448))
+
+
+def test_a_convolutional_stem_takes_the_place_of_the_projection_only_when_asked(tmp_path: Path) -> None:
+    assert all(config.stem_channels == 0 for config in FAMILY.configs.values())
+    config = replace(TINY, stem_channels=4)
+    torch.manual_seed(0)
+    network = SimpleClick(config).eval()
+    points = torch.tensor([[[20.0, 30.0, 1.0], [-1, -1, -1]]])
+    answer = network(torch.rand(1, 4, 64, 96), points)
+    assert answer.shape == (1, 1, 64, 96)
+    answer.sum().backward()
+    assert all(parameter.grad is not None for parameter in network.parameters())
+    # Three convolutions that halve, and one that projects, for the image and for the clicks.
+    for embed in (network.backbone.patch_embed, network.patch_embed_coords):
+        assert [layer.stride for layer in embed.proj if isinstance(layer, torch.nn.Conv2d)] == [(2, 2)] * 3 + [(1, 1)]
+    FAMILY.save(tmp_path / "stem.safetensors", network, {})
+    assert FAMILY.load(tmp_path / "stem.safetensors").config == config
+    with pytest.raises(ValueError, match="8 x 8 or 16 x 16"):
+        SimpleClick(replace(config, patch_size=(14, 14), image_size=(56, 56)))

@@ -66,7 +66,8 @@ def make_folder(root: Path, images: int = 8) -> Path:
         (root / kind).mkdir(parents=True)
     rng = np.random.default_rng(2)
     for number in range(images):
-        rgb, labels = procedural_sample(rng, 61)
+        drawn = procedural_sample(rng, 61)
+        rgb, labels = drawn.rgb, drawn.labels
         imageio.imwrite(root / "images" / f"image{number}.png", rgb)
         imageio.imwrite(root / "labels" / f"image{number}.png", labels.astype(np.uint16))
     return root

@@ -20,7 +20,7 @@ def targets() -> torch.Tensor:
     rng = np.random.default_rng(4)
     found = []
     while len(found) < 6:
-        labels = procedural_sample(rng, 72)[1]
+        labels = procedural_sample(rng, 72).labels
         inside = labels == labels.max()
         if 150 < inside.sum() < 3000 and binary_erosion(inside, np.ones((3, 3)), iterations=3).sum() > 60:
             found.append(inside.astype(np.int8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,11 +12,13 @@ import torch
 from tests.training.running import RECIPE, make_folder
 from torch.nn import functional
 
+from napari_iseg.training import device_crops
 from napari_iseg.training.data import Crops, Picture, load_pictures
 from napari_iseg.training.device_augmentation import augment_batch
 from napari_iseg.training.device_crops import DeviceCrops, fits_device
 from napari_iseg.training.device_images import DeviceImages
 from napari_iseg.training.loop import Trainer
+from napari_iseg.training.recipe import Stage
 from napari_iseg.training.stream import SampleNumbers
 
 if TYPE_CHECKING:
@@ -115,9 +118,29 @@ def test_a_run_learns_from_images_on_the_device(pictures: dict[str, list[Picture
     assert all(np.isfinite(progress.loss) for progress in told)
 
 
-def test_the_device_is_chosen_where_it_pays() -> None:
-    assert fits_device(RECIPE.data, torch.device("cuda"), None)
-    assert not fits_device(RECIPE.data, CPU, None)
-    assert fits_device(RECIPE.data, CPU, True)
-    assert not fits_device(RECIPE.data, torch.device("cuda"), False)
-    assert not fits_device(replace(RECIPE.data, copy_paste=0.5), torch.device("cuda"), None)
+def test_the_device_is_chosen_where_it_pays(caplog: pytest.LogCaptureFixture) -> None:
+    cuda = torch.device("cuda")
+    assert fits_device(RECIPE, cuda, None)
+    assert not fits_device(RECIPE, CPU, None)
+    assert fits_device(RECIPE, CPU, True)
+    assert not fits_device(RECIPE, cuda, False)
+    oblong = (Stage(until=1.0, size=32, columns=48, batch=2),)
+    with caplog.at_level(logging.INFO):
+        for change in ({"copy_paste": 0.5}, {"image_mix": 0.5}, {"levels": 2}, {"soft_factor": 4}):
+            assert not fits_device(replace(RECIPE, data=replace(RECIPE.data, **change)), cuda, True)
+        assert not fits_device(replace(RECIPE, stages=oblong), cuda, True)
+    assert len(caplog.messages) == 5
+    assert "not square" in caplog.text
+
+
+def test_generated_images_find_room_however_many_a_batch_shows(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device_crops, "_GENERATED", 4)
+    recipe = replace(RECIPE.data, weights={"procedural": 1.0})
+    small = DeviceCrops(Crops({}, recipe, size=24, seed=1), [], CPU)
+    batches = [small.draw(range(first, first + 12)) for first in (0, 12, 60)]
+    monkeypatch.undo()
+    large = DeviceCrops(Crops({}, recipe, size=24, seed=1), [], CPU)
+    for first, (rgb, target) in zip((0, 12, 60), batches, strict=True):
+        again = large.draw(range(first, first + 12))
+        assert torch.equal(rgb, again[0])
+        assert torch.equal(target, again[1])

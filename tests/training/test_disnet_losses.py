@@ -11,13 +11,7 @@ from torch import Tensor
 
 from napari_iseg.models.disnet import FAMILY, DISNet, Proposals
 from napari_iseg.models.query_decoder import QueryAnswer
-from napari_iseg.training.disnet_losses import (
-    DISNetRecipe,
-    match,
-    parameter_groups,
-    proposal_loss,
-    refinement_loss,
-)
+from napari_iseg.training.disnet_losses import match, proposal_loss
 from napari_iseg.training.losses import normalized_focal_loss
 
 N, ROWS, COLUMNS = 5, 12, 17
@@ -148,32 +142,6 @@ def test_matched_queries_learn_their_masks_and_the_others_none() -> None:
     assert sorted(learned.nonzero().flatten().tolist()) == sorted(rows.tolist())
 
 
-def test_the_refinements_loss_is_the_normalised_focal_loss() -> None:
-    logits = torch.randn(2, 1, ROWS, COLUMNS)
-    target = (torch.rand(2, 1, ROWS, COLUMNS) > 0.5).float()
-    target[:, :, 0] = -1
-    wanted = normalized_focal_loss(logits, target, alpha=0.5, gamma=2.0).mean()
-    torch.testing.assert_close(refinement_loss(logits, target), wanted)
-
-
-def test_the_learning_rate_warms_up_and_falls_as_half_a_cosine() -> None:
-    recipe = DISNetRecipe()
-    assert recipe.rate(0, 5e-5) == 5e-8
-    assert recipe.rate(1, 5e-5) == pytest.approx((5e-8 + 5e-5) / 2)
-    assert recipe.rate(2, 5e-6) == 5e-6
-    assert recipe.rate(2 + 53 / 2, 5e-5) == pytest.approx(2.5e-5)
-    assert recipe.rate(55, 5e-5) == recipe.rate(60, 5e-5) == pytest.approx(0, abs=1e-20)
-
-
-def test_each_parameter_has_the_rate_of_its_stage() -> None:
-    network = DISNet(FAMILY.configs["tiny"])
-    groups = parameter_groups(network)
-    assert [group["lr"] for group in groups] == [5e-5, 5e-6]
-    assert sum(len(group["params"]) for group in groups) == len(list(network.parameters()))
-    optimiser = torch.optim.Adam(groups, betas=DISNetRecipe().betas)
-    assert optimiser.param_groups[1]["betas"] == (0.9, 0.99)
-
-
 def test_a_few_steps_make_both_stages_better() -> None:
     torch.manual_seed(0)
     network = DISNet(FAMILY.configs["tiny"]).train()
@@ -183,14 +151,14 @@ def test_a_few_steps_make_both_stages_better() -> None:
     truths = [torch.from_numpy(np.stack([inner, outer]))]
     clicks = torch.tensor([[[30.0, 34.0, 0.0], [-1, -1, -1], [48.0, 34.0, 1.0], [-1, -1, -1]]])
     target = torch.from_numpy(inner[None, None].astype(np.float32))
-    groups = [{**group, "lr": 2e-3} for group in parameter_groups(network)]
-    optimiser = torch.optim.Adam(groups, betas=DISNetRecipe().betas)
+    optimiser = torch.optim.Adam(network.parameters(), lr=2e-3, betas=(0.9, 0.99))
     seen = []
     for _ in range(12):
         proposals = network.propose(rgb, clicks)
         first = proposal_loss(proposals, truths)
         masks, queries = proposals.pick(torch.tensor([0]))
-        second = refinement_loss(network.refine(proposals.features, queries, masks.sigmoid(), clicks), target)
+        corrected = network.refine(proposals.features, queries, masks.sigmoid(), clicks)
+        second = normalized_focal_loss(corrected, target).mean()
         optimiser.zero_grad()
         (first.total + second).backward()
         optimiser.step()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -73,7 +74,15 @@ def test_losses_of_the_vit_code_golden(
     np.testing.assert_allclose(logits.grad, golden[f"{name}{label}_grad"], atol=1e-8)
 
 
-@pytest.mark.parametrize(("name", "loss"), [("dice", dice_loss), ("bce", sigmoid_cross_entropy), ("focal", focal_loss)])
+@pytest.mark.parametrize(
+    ("name", "loss"),
+    [
+        ("dice", dice_loss),
+        ("bce", sigmoid_cross_entropy),
+        ("focal", focal_loss),
+        ("nfl", partial(normalized_focal_loss, alpha=0.25)),
+    ],
+)
 def test_criterion_terms_golden(
     shared: Path, name: str, loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 ) -> None:

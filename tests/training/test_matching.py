@@ -25,9 +25,20 @@ def golden(shared: Path) -> dict[str, torch.Tensor]:
 
 def test_upstream_targets_golden(golden: dict[str, torch.Tensor]) -> None:
     targets = make_targets(golden["sc_gt"][:, None], (12, 12), upstream=True)
+    reduced = golden["sc_gt_down"]
     for number, target in enumerate(targets):
+        # Every value above the smallest is a target: its class the whole part, its mask the pixels of that whole part.
+        values = reduced[number].unique()[1:]
+        assert torch.equal(target.masks, torch.stack([(reduced[number].floor() == v.floor()).float() for v in values]))
         assert torch.equal(target.labels, golden[f"sc_labels{number}"])
         assert torch.equal(target.masks.sum(dim=(1, 2)), golden[f"sc_target_area{number}"])
+
+
+def test_clean_targets_golden(golden: dict[str, torch.Tensor]) -> None:
+    """One target an image: what is at least half inside after the released code's own reduction."""
+    for target, reduced in zip(make_targets(golden["sc_gt"][:, None], (12, 12)), golden["sc_gt_down"], strict=True):
+        assert target.labels.tolist() == [1]
+        assert torch.equal(target.masks[0], (reduced >= 0.5).float())
 
 
 def test_matching_golden(golden: dict[str, torch.Tensor]) -> None:

@@ -202,3 +202,21 @@ def test_terms_of_released_weights_are_said_once_before_they_are_used(
     assert hand.widget.controller.work.session.predictor.network.config.embed_dim == TINY.embed_dim
     box = hand.widget.method.weights_box
     assert box.itemData(box.currentIndex(), TOOLTIP).endswith("Not for commercial use.")
+
+
+def test_a_file_of_unknown_name_is_told_by_its_network_at_once(
+    open_hand: Callable[..., Hand], discs: np.ndarray, tmp_path: Path, notes: list[str]
+) -> None:
+    from napari_iseg.ui._loading import load_method
+
+    hand = open_hand(discs, load=load_method)
+    hand.widget.method.use_file(save_simpleclick(tmp_path / "renamed.pth"))
+    assert sum("renamed.pth: not for commercial use. code: MIT" in note for note in notes) == 1
+    hand.wait()
+    box = hand.widget.method.weights_box
+    assert box.itemData(box.currentIndex(), TOOLTIP).endswith("Not for commercial use.")
+    # What one trained oneself is one's own.
+    FAMILY.save(tmp_path / "own.safetensors", seeded_network(TINY), {})
+    hand.widget.method.use_file(tmp_path / "own.safetensors")
+    hand.wait()
+    assert not any("own.safetensors: not for commercial" in note for note in notes)

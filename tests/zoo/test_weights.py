@@ -49,7 +49,7 @@ def test_every_released_entry_says_what_a_user_needs(name: str) -> None:
 
 
 def test_the_table_holds_what_was_published() -> None:
-    assert len(RELEASED) == 24
+    assert len(RELEASED) == 27
     assert [name for name, known in RELEASED.items() if known.addresses] == [
         "ritm-hrnet18-sbd",
         "ritm-hrnet18-cocolvis-baseline",
@@ -60,8 +60,20 @@ def test_the_table_holds_what_was_published() -> None:
     ]
     assert len(RELEASED["cfr-icl-vit-huge-cocolvis"].addresses) == 3
     assert Clicks("Berkeley", None, 2.6) in RELEASED["ritm-hrnet18s-cocolvis"].clicks
+    assert Clicks("SBD", 2.84, 4.68) in RELEASED["adaptiveclick-vit-huge-cocolvis"].clicks
     assert Clicks("DAVIS", 3.41, 4.78) in RELEASED["simpleclick-vit-huge-cocolvis"].clicks
     assert Clicks("COCO MVal", 2.51, 3.33) in RELEASED["focalclick-segformer-b3-s2-combined"].clicks
+
+
+def test_no_backbone_alone_is_among_them() -> None:
+    assert not [name for name in RELEASED if name.startswith(("mae", "sam", "mit", "segformer"))]
+    assert {known.methods[0] for known in RELEASED.values()} == {
+        "ritm",
+        "cfr-icl",
+        "simpleclick",
+        "adaptiveclick",
+        "focalclick",
+    }
 
 
 def test_files_of_the_authors_are_told_apart_by_name() -> None:

@@ -9,6 +9,8 @@ import typer
 from rich.console import Console
 
 from napari_iseg import __version__
+from napari_iseg.cli.adapt import adapt
+from napari_iseg.cli.data import data
 from napari_iseg.cli.evaluate import evaluate
 from napari_iseg.cli.methods import methods
 from napari_iseg.cli.segment import segment
@@ -27,7 +29,9 @@ app.command()(methods)
 app.command()(segment)
 app.command()(evaluate)
 app.command()(train)
+app.command()(adapt)
 app.add_typer(weights, name="weights")
+app.add_typer(data, name="data")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -68,7 +72,7 @@ def _napari_iseg(
 
 def _spread_data(arguments: list[str]) -> list[str]:
     """Make ``train ... --data A B`` to ``train ... --data A --data B``, the form that Typer reads."""
-    if arguments[:1] != ["train"]:
+    if arguments[:1] != ["train"] and arguments[:2] != ["data", "preview"]:
         return arguments
     spread: list[str] = []
     listing = False

@@ -22,11 +22,14 @@ __all__ = ["evaluate"]
 
 def evaluate(
     method: Annotated[str, typer.Option(help="The method; see 'napari-iseg methods'.")],
-    data: Annotated[Path, typer.Option(help="Dataset folder with images/ and labels/; 65535 in labels is ignored.")],
+    data: Annotated[Path, typer.Option(help="Folder with images/ and labels/, a published data set, or a pack.")],
     weights: Annotated[
         str | None, typer.Option(help="Known name, .safetensors or .pth file; the method's own when left out.")
     ] = None,
     labels: Annotated[str, typer.Option(help="Name of the folder of references.")] = "labels",
+    layout: Annotated[
+        str | None, typer.Option(help="How the folder is laid out, such as sbd; recognised by its files when left out.")
+    ] = None,
     split: Annotated[str, typer.Option(help="Which images: all, train or held-back (from training).")] = "all",
     limit: Annotated[int | None, typer.Option(help="At most this many objects, spread evenly over the images.")] = None,
     per_image: Annotated[int | None, typer.Option(help="At most this many objects of each image.")] = None,
@@ -65,6 +68,7 @@ def evaluate(
             device=device,
             options=parse_options(option or ()),
             labels=labels,
+            layout=layout,
             split=cast("Split", split),
             limit=limit,
             per_image=per_image,

@@ -7,7 +7,7 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
@@ -26,13 +26,16 @@ from napari_iseg.cli.licences import accept_licence
 from napari_iseg.errors import UnknownNameError, WeightsError
 from napari_iseg.zoo import METHODS
 from napari_iseg.zoo.known_weights import RELEASED, ReleasedWeights
-from napari_iseg.zoo.weights import WEIGHTS, how_to_get, released_file
+from napari_iseg.zoo.weights import WEIGHTS, how_to_get
 from napari_iseg.zoo.weights_folder import (
     downloads_folder,
     imported_weights,
     recorded_sha256,
     remove_weights,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["weights"]
 
@@ -97,7 +100,8 @@ def download(
     if known.non_commercial:
         accept_licence(name, known.licence, accepted=accept)
     files = _fetch(known)
-    _import(files[0], name, None, -1)
+    # The table knew the licence, and it is accepted.
+    _import(files[0], name, None, -1, lambda _name, _licence: None)
     if not keep:
         for file in files:
             file.unlink()
@@ -112,10 +116,7 @@ def import_file(
     accept: Accepting = False,
 ) -> None:
     """Convert a released file and keep it in your folder of weights."""
-    known = RELEASED.get(name or "") or released_file(file.name)
-    if known is not None and known.non_commercial and file.is_file():
-        accept_licence(known.name, known.licence, accepted=accept)
-    _import(file, name, method, stage)
+    _import(file, name, method, stage, partial(accept_licence, accepted=accept))
 
 
 @weights.command()
@@ -140,11 +141,18 @@ def remove(
     _say(f"{remove_weights(name)} is deleted.")
 
 
-def _import(file: Path, name: str | None, method: str | None, stage: int) -> None:
+def _import(file: Path, name: str | None, method: str | None, stage: int, accept: Callable[[str, str], None]) -> None:
     from napari_iseg.inference.importing import import_weights
 
-    with Console(stderr=True).status(f"Converting and trying {file.name}"):
-        found = import_weights(file, name=name, method=method, stage=stage)
+    with Console(stderr=True).status(f"Converting and trying {file.name}") as status:
+
+        def ask(weights_name: str, licence: str) -> None:
+            # Nobody could type beside a moving line.
+            status.stop()
+            accept(weights_name, licence)
+            status.start()
+
+        found = import_weights(file, name=name, method=method, stage=stage, accept=ask)
     _say(f"{found.source} is imported as {found.name}: {found.family}, for {' and '.join(found.methods)}.")
     _say(f"sha256 of the source: {found.source_sha256}")
     _say(f"Use it by: --method {found.methods[0]} --weights {found.name}")

@@ -13,7 +13,7 @@ from napari_iseg.evaluation.report import Report
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
-from napari_iseg.io.dataset import DatasetFolder
+from napari_iseg.io.datasets import layout_of, open_dataset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -38,6 +38,7 @@ def evaluate_folder(
     device: str = "auto",
     options: Mapping[str, Any] | None = None,
     labels: str = "labels",
+    layout: str | None = None,
     split: Split = "all",
     limit: int | None = None,
     per_image: int | None = None,
@@ -53,8 +54,8 @@ def evaluate_folder(
     ----------
     method, weights, device, options
         As for :func:`napari_iseg.make_predictor`, except that the threshold is 0.49 unless ``options`` has another.
-    data, labels, split
-        As for :class:`napari_iseg.io.dataset.DatasetFolder`.
+    data, labels, layout, split
+        As for :func:`napari_iseg.io.datasets.open_dataset`.
     limit, per_image, min_pixels
         Which objects: as for :meth:`napari_iseg.io.dataset.DatasetFolder.objects`.
     max_clicks, target_iou, best_proposals
@@ -71,7 +72,7 @@ def evaluate_folder(
     _check(limit=limit, per_image=per_image, min_pixels=min_pixels, max_clicks=max_clicks)
     if not target_iou > 0:
         raise OptionError(f"The target IoU must be above 0; {target_iou} was given.")
-    folder = DatasetFolder(data, labels=labels, split=split)
+    folder = open_dataset(data, layout=layout, labels=labels, split=split)
     chosen = {"threshold": THRESHOLD, **(options or {})}
     predictor = make_predictor(method, weights=weights, device=device, options=chosen)
     total = folder.count(per_image=per_image, limit=limit, min_pixels=min_pixels)
@@ -91,6 +92,7 @@ def evaluate_folder(
         "proposals": "best" if best_proposals else "likeliest",
         "device": device,
         "data": str(data),
+        "layout": layout_of(data, layout),
         "labels": labels,
         "split": split,
         "limit": limit,

@@ -18,7 +18,7 @@ from napari_iseg.models.recognition import recognise
 from napari_iseg.zoo import METHODS, find_method, make_options
 from napari_iseg.zoo.archives import unpack, volumes_of
 from napari_iseg.zoo.known_weights import RELEASED
-from napari_iseg.zoo.weights import WEIGHTS, released_file
+from napari_iseg.zoo.weights import WEIGHTS, released_file, terms_of_file
 from napari_iseg.zoo.weights_folder import (
     ImportedWeights,
     imported_weights,
@@ -31,16 +31,24 @@ from napari_iseg.zoo.weights_folder import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from torch import nn
 
     from napari_iseg.models.families import Family
     from napari_iseg.zoo.methods import MethodSpec
+    from napari_iseg.zoo.terms import Terms
 
 __all__ = ["import_weights", "methods_in", "verify_weights"]
 
 
 def import_weights(
-    file: Path, *, name: str | None = None, method: str | None = None, stage: int = -1
+    file: Path,
+    *,
+    name: str | None = None,
+    method: str | None = None,
+    stage: int = -1,
+    accept: Callable[[str, str], None] | None = None,
 ) -> ImportedWeights:
     """Take weights into the user's folder.
 
@@ -56,6 +64,9 @@ def import_weights(
         file, else what its name says.
     stage
         Which network of a file with several; the last serves every click.
+    accept
+        Called with the name and the licence if the weights are not for commercial use, before anything is kept; it
+        raises if the licence is not accepted. None only notes the licence.
 
     Returns
     -------
@@ -83,7 +94,8 @@ def import_weights(
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix="importing-", dir=folder) as room:
-            return _convert(file, chosen, method, stage, Path(room))
+            source, terms = _agree(file, chosen, accept, Path(room))
+            return _convert(source, file.name, chosen, method, stage, terms, Path(room))
     except OSError as error:
         raise WeightsError(f"{folder} cannot be written ({error}); make room or set NAPARI_ISEG_WEIGHTS.") from error
 
@@ -96,7 +108,7 @@ def methods_in(file: Path) -> tuple[str, ...]:
     WeightsError
         If the file cannot be read or holds no network of a known method.
     """
-    family, _, _ = _read(file, -1)
+    family, _ = _read(file, -1)
     return _methods(family, None, file.stem, file)
 
 
@@ -127,20 +139,37 @@ def verify_weights(name: str) -> ImportedWeights:
     return found
 
 
-def _convert(file: Path, name: str, method: str | None, stage: int, room: Path) -> ImportedWeights:
+def _agree(file: Path, name: str, accept: Callable[[str, str], None] | None, room: Path) -> tuple[Path, Terms | None]:
+    """Have terms accepted that forbid something; return the file, unpacked if it is an archive, and its terms."""
+
+    def ask(source: Path) -> Terms | None:
+        terms = terms_of_file(source, RELEASED.get(name) or released_file(source.name))
+        if terms is not None and terms.non_commercial and accept is not None:
+            accept(name, terms.licence)
+        return terms
+
+    # An archive has its name alone to say, which is asked about before it is unpacked, and then what is in it.
+    terms = ask(file)
     volumes = volumes_of(file)
-    source = unpack(volumes, room) if volumes else file
-    family, network, licence = _read(source, stage)
+    if not volumes:
+        return file, terms
+    source = unpack(volumes, room)
+    return source, terms if terms is not None and terms.non_commercial else ask(source)
+
+
+def _convert(
+    source: Path, file: str, name: str, method: str | None, stage: int, terms: Terms | None, room: Path
+) -> ImportedWeights:
+    family, network = _read(source, stage)
     methods = _methods(family, method, name, source)
     spec = METHODS[methods[0]]
     answer = _try(network, spec, source)
-    known = RELEASED.get(name) or released_file(source.name)
     metadata = {
         "methods": " ".join(methods),
-        "source": file.name,
+        "source": file,
         "source_sha256": sha256_of(source),
-        "licence": known.licence if known else licence,
-        "non_commercial": "yes" if known and known.non_commercial else "no",
+        "licence": terms.licence if terms else "",
+        "non_commercial": "yes" if terms and terms.non_commercial else "no",
         "imported": now(),
     }
     written = room / f"{name}.safetensors"
@@ -151,24 +180,23 @@ def _convert(file: Path, name: str, method: str | None, stage: int, room: Path) 
     if not np.array_equal(answer, _try(family.load(written), spec, source)):
         raise WeightsError(f"{source.name} gives another answer after conversion; please report this file.")
     target = weights_folder() / written.name
-    record_sha256(target.name, sha256_of(written), source=file.name)
+    record_sha256(target.name, sha256_of(written), source=file)
     written.replace(target)
     return imported_weights()[name]
 
 
-def _read(source: Path, stage: int) -> tuple[Family, nn.Module, str]:
-    """Return the family, the network and the licence that a file states (text, may be empty)."""
+def _read(source: Path, stage: int) -> tuple[Family, nn.Module]:
     families = _families()
     state, metadata = load_state(source, stage=stage)
     if "config_json" not in metadata:
-        return *recognise(state, metadata.get("upstream", {}), families.values(), source=source), ""
+        return recognise(state, metadata.get("upstream", {}), families.values(), source=source)
     # Our own files from before families had names hold SimpleClick's network.
     family = next((f for f in families.values() if f.name == metadata.get("family", "SimpleClick")), None)
     if family is None:
         raise WeightsError(
             f"{source.name} is for a network named {metadata['family']!r}, which is not in this version."
         )
-    return family, family.load(source), metadata.get("licence", "")
+    return family, family.load(source)
 
 
 def _families() -> dict[str, Family]:

@@ -9,7 +9,7 @@ from napari_iseg.errors import OptionError, WeightsError
 from napari_iseg.inference.session import Session
 from napari_iseg.planes import to_rgb
 from napari_iseg.zoo import find_method, make_options
-from napari_iseg.zoo.weights import WEIGHTS, find_weights
+from napari_iseg.zoo.weights import best_options, find_weights
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,15 +57,15 @@ def make_predictor(
     if spec.family is None and weights:
         raise WeightsError(f"The method {spec.name!r} has no weights; leave them out.")
     weights = weights or spec.weights
-    best = WEIGHTS[str(weights)].options if str(weights) in WEIGHTS else {}
+    best = best_options(weights) if weights else {}
     build: Callable[..., Predictor] = resolve(spec.predictor)
     chosen = make_options(spec.options, {**best, **(options or {})})
     if spec.family is None:
         return build(options=chosen)
     if weights is None:
         raise WeightsError(
-            f"The method {spec.name!r} comes without weights of its own; give it a file of released weights "
-            "(--weights FILE, or weights= in Python). 'napari-iseg weights list' says which there are."
+            f"The method {spec.name!r} comes without weights of its own; give it some: Weights in the window, "
+            "--weights on the command line, weights= in Python. 'napari-iseg weights list' says which there are."
         )
     family: Family = resolve(spec.family)
     path = find_weights(weights, spec.name)

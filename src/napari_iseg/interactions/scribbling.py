@@ -12,7 +12,7 @@ import numpy as np
 from scipy.ndimage import distance_transform_edt, label
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components, minimum_spanning_tree, shortest_path
-from skimage.morphology import medial_axis
+from skimage.morphology import medial_axis, skeletonize
 
 from napari_iseg.interactions.drawing import bezier_curve, one_point_a_pixel
 from napari_iseg.interactions.kernels import dilated
@@ -85,13 +85,16 @@ def largest_error(truth: NDArray[np.integer], mask: NDArray[np.bool_]) -> tuple[
     return (missed, True) if missed_area >= wrong_area else (wrong, False)
 
 
-def middle_path(region: NDArray[np.bool_]) -> NDArray[np.int64] | None:
+def middle_path(region: NDArray[np.bool_], *, quick: bool = False) -> NDArray[np.int64] | None:
     """Return the longest path along a region's middle.
 
     Parameters
     ----------
     region
         (H, W) bool.
+    quick
+        Thin the region evenly from all sides instead of finding its medial axis: much the same, in a small part of the
+        time. For training, not for what is reported.
 
     Returns
     -------
@@ -105,7 +108,8 @@ def middle_path(region: NDArray[np.bool_]) -> NDArray[np.int64] | None:
     # One pixel of nothing around it: the image's border bounds a region as anything else does.
     box = np.pad(region[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
     # Pixels equally deep are thinned in a random order, here the same one every time.
-    pixels = np.argwhere(medial_axis(smoothed(box), rng=0))
+    even = smoothed(box)
+    pixels = np.argwhere(skeletonize(even) if quick else medial_axis(even, rng=0))
     path = _longest_path(pixels)
     return None if path is None else np.add(path, (rows[0] - 1, columns[0] - 1))
 

@@ -53,10 +53,12 @@ def click_disks(points: Tensor, shape: tuple[int, int], radius: float = 5.0) -> 
     row, column, _ = points.reshape(batch, 2, doubled // 2, 3).unbind(-1)
     unused = torch.maximum(row, column) < 0
     # Most slots are empty, above all in training; only those that some sample uses are drawn.
-    slots = torch.nonzero(~unused.all(dim=(0, 1)))[:, 0]
-    if not len(slots):
-        return points.new_zeros(batch, 2, *shape)
-    row, column, unused = row[..., slots], column[..., slots], unused[..., slots]
+    # (A tensor without values, on the meta device, has none to tell by.)
+    if not points.is_meta:
+        slots = torch.nonzero(~unused.all(dim=(0, 1)))[:, 0]
+        if not len(slots):
+            return points.new_zeros(batch, 2, *shape)
+        row, column, unused = row[..., slots], column[..., slots], unused[..., slots]
     rows = torch.arange(shape[0], dtype=points.dtype, device=points.device)
     columns = torch.arange(shape[1], dtype=points.dtype, device=points.device)
     down = (rows - row.masked_fill(unused, float("inf"))[..., None]).square()

@@ -29,7 +29,7 @@ from napari_iseg.models.query_decoder import (
     blocked_by_masks,
     open_blocked_rows,
 )
-from napari_iseg.models.simpleclick import Backbone, Neck, PatchEmbed, SimpleClickConfig
+from napari_iseg.models.simpleclick import Backbone, Neck, SimpleClickConfig, coordinate_embed
 
 __all__ = ["FAMILY", "AdaptiveClick", "AdaptiveClickAnswer", "AdaptiveClickConfig"]
 
@@ -47,7 +47,7 @@ class AdaptiveClickConfig:
 
     Parameters
     ----------
-    image_size, patch_size, embed_dim, depth, heads, mlp_ratio, qkv_bias, all_global
+    image_size, patch_size, embed_dim, depth, heads, mlp_ratio, qkv_bias, all_global, stem_channels
         Of the backbone; see :class:`napari_iseg.models.simpleclick.SimpleClickConfig`.
     neck_channels
         Of the feature pyramid's four levels, 1/4 to 1/32.
@@ -86,6 +86,7 @@ class AdaptiveClickConfig:
     disk_radius: float = 5.0
     previous_mask: bool = True
     all_global: bool = False
+    stem_channels: int = 0
 
     @property
     def vit(self) -> SimpleClickConfig:
@@ -100,6 +101,7 @@ class AdaptiveClickConfig:
             qkv_bias=self.qkv_bias,
             neck_channels=self.neck_channels,
             all_global=self.all_global,
+            stem_channels=self.stem_channels,
         )
 
     def accepts(self, size: tuple[int, int]) -> bool:
@@ -189,7 +191,7 @@ class AdaptiveClick(nn.Module):
     def __init__(self, config: AdaptiveClickConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed_coords = PatchEmbed(3 if config.previous_mask else 2, config.embed_dim, config.patch_size)
+        self.patch_embed_coords = coordinate_embed(config.vit, 3 if config.previous_mask else 2)
         self.backbone = Backbone(config.vit)
         self.neck = Neck(config.vit)
         self.pixel_decoder = PixelDecoder(

@@ -30,7 +30,7 @@ from napari_iseg.models.query_decoder import (
     blocked_by_masks,
     open_blocked_rows,
 )
-from napari_iseg.models.simpleclick import Backbone, Neck, PatchEmbed, SimpleClickConfig
+from napari_iseg.models.simpleclick import Backbone, Neck, SimpleClickConfig, coordinate_embed
 
 __all__ = ["FAMILY", "FOREGROUND", "DISNet", "DISNetConfig", "Proposals"]
 
@@ -78,6 +78,8 @@ class DISNetConfig:
         Ablation "AC". Off: the guidance sees the image's mean feature instead of the one under the click.
     use_convffn
         Off: no ConvFFN behind the guidance.
+    stem_channels
+        Of the transformer; see :class:`napari_iseg.models.simpleclick.SimpleClickConfig`.
     """
 
     image_size: tuple[int, int] = (448, 448)
@@ -107,6 +109,7 @@ class DISNetConfig:
     use_fcg: bool = True
     use_click_feature: bool = True
     use_convffn: bool = True
+    stem_channels: int = 0
 
     @property
     def transformer(self) -> SimpleClickConfig:
@@ -119,6 +122,7 @@ class DISNetConfig:
             heads=self.heads,
             mlp_ratio=self.mlp_ratio,
             neck_channels=(self.width,) * 4,
+            stem_channels=self.stem_channels,
         )
 
     def accepts(self, size: tuple[int, int]) -> bool:
@@ -225,7 +229,7 @@ class _ProposalNetwork(nn.Module):
     def __init__(self, config: DISNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed_coords = PatchEmbed(1, config.embed_dim, config.patch_size)
+        self.patch_embed_coords = coordinate_embed(config.transformer, 1)
         self.backbone = Backbone(config.transformer)
         self.neck = Neck(config.transformer)
         self.pixel_decoder = PixelDecoder(

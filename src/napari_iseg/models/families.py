@@ -45,6 +45,9 @@ class Family:
     at_rest
         Beginnings of the names of parameters that :meth:`torch.nn.Module.forward` of a plain question does not reach:
         parts for other prompts, or that are trained apart.
+    prompt_layers, head
+        Beginnings of the names of the parameters that take the prompts in, and of those that make the mask of what the
+        backbone sees: what adapting to a user's images may be limited to.
     """
 
     name: str
@@ -55,6 +58,8 @@ class Family:
     from_upstream: Callable[[Mapping[str, Tensor], Mapping[str, Any]], tuple[Any, dict[str, Tensor]]] | None = None
     first_click_counts: bool = False
     at_rest: tuple[str, ...] = ()
+    prompt_layers: tuple[str, ...] = ()
+    head: tuple[str, ...] = ()
 
     def to_json(self, config: Any) -> str:
         """Return a configuration as JSON text."""

@@ -380,4 +380,13 @@ FAMILY = Family(
     from_upstream=from_upstream,
     # It answers with the segmentor alone; the refiner needs a crop besides.
     at_rest=("refiner.",),
+    prompt_layers=("segmentor.patch_embed_side1.", "segmentor.maps_transform."),
+    head=(
+        "segmentor.decode_head.",
+        "segmentor.feature_extractor.aux_head.",
+        "segmentor.feature_extractor.cls_head.",
+        "segmentor.feature_extractor.conv3x3_ocr.",
+        "segmentor.feature_extractor.ocr_distri_head.",
+        "refiner.",
+    ),
 )

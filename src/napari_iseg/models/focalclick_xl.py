@@ -78,6 +78,10 @@ class FocalClickXLConfig:
     detail_widths: tuple[int, int, int, int, int] = (128, 64, 48, 32, 16)
     disk_radius: float = 5.0
 
+    def accepts(self, size: tuple[int, int]) -> bool:
+        """Whether images of ``size`` (rows, columns) work: every size does, all are resized."""
+        return min(size) >= 1
+
 
 class FocalClickXL(nn.Module):
     """The three networks.
@@ -186,10 +190,27 @@ class FocalClickXL(nn.Module):
         self.detail_net.requires_grad_(True)
         self.train(self.training)
 
-    def tune_prompt(self, kind: str) -> None:
-        """Make the Prompting Layer of one kind of prompt trainable and nothing else (training stage 3)."""
+    def tune_prompt(self, *kinds: str) -> None:
+        """Make the Prompting Layers of these kinds of prompt trainable and nothing else (training stage 3)."""
         self.requires_grad_(False)
-        self.object_net.prompting[kind].requires_grad_(True)
+        for kind in kinds:
+            self.object_net.prompting[kind].requires_grad_(True)
+        self.train(self.training)
+
+    def train_together(self, *kinds: str, encoder: bool = False) -> None:
+        """Make everything trainable at once, with the Prompting Layers of these kinds; no stage of the paper.
+
+        Parameters
+        ----------
+        kinds
+            The prompts that are trained with.
+        encoder
+            As in :meth:`train_objects`.
+        """
+        self.train_objects(encoder=encoder)
+        for name, layer in self.object_net.prompting.items():
+            layer.requires_grad_(name in kinds)
+        self.detail_net.requires_grad_(True)
         self.train(self.training)
 
     def train(self, mode: bool = True) -> Self:
@@ -226,6 +247,26 @@ FAMILY = Family(
             detail_size=128,
             detail_encoder="mobilenetv2_050",
             detail_widths=(64, 48, 32, 24, 16),
+        ),
+        # What ships: weights of at most 16 MB, most of them where the object is seen, a tenth of a second per click.
+        "compact": FocalClickXLConfig(
+            context_size=256,
+            context_width=128,
+            context_depth=6,
+            context_heads=4,
+            context_window=8,
+            context_global=(2, 5),
+            context_channels=128,
+            adapter_rank=16,
+            object_size=256,
+            object_dims=(48, 96, 192, 288),
+            object_depths=(2, 2, 2, 2),
+            object_heads=(1, 2, 4, 6),
+            object_width=192,
+            region_size=16,
+            detail_size=128,
+            detail_encoder="mobilenetv2_035",
+            detail_widths=(32, 24, 16, 16, 16),
         ),
         "tiny": FocalClickXLConfig(
             context_size=128,

@@ -164,4 +164,11 @@ FAMILY = Family(
         "feature_extractor.cls_head.weight",
     ),
     from_upstream=from_upstream,
+    prompt_layers=("maps_transform.",),
+    head=(
+        "feature_extractor.aux_head.",
+        "feature_extractor.cls_head.",
+        "feature_extractor.conv3x3_ocr.",
+        "feature_extractor.ocr_distri_head.",
+    ),
 )

@@ -45,10 +45,16 @@ class LabelledImage:
         (H, W, 3), uint8 or float in [0, 1].
     labels
         (H, W) signed integers: 0 background, 1..N objects, -1 ignored.
+    others
+        Further label maps, of coarser or finer things. Pasting does not carry them along.
+    source_pixel
+        Side of a pixel of the image that this one was cut from, in pixels of the labels.
     """
 
     image: NDArray[Any]
     labels: NDArray[np.integer]
+    others: tuple[NDArray[np.integer], ...] = ()
+    source_pixel: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

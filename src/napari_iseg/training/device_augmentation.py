@@ -16,7 +16,7 @@ _BLUR_REACH = 4
 
 
 def augment_batch(rgb: Tensor, labels: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Flip, turn, blur, roughen and recolour square crops, as ``training.augmentation`` does one by one.
+    """Flip, turn, blur, roughen and recolour square crops, a simpler set than that of ``training.augmentation``.
 
     Parameters
     ----------

@@ -20,35 +20,47 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_iseg.training.data import Crops, Picture
-    from napari_iseg.training.recipe import DataRecipe
+    from napari_iseg.training.recipe import Recipe
 
 __all__ = ["DeviceCrops", "fits_device"]
 
 # Apart from the samples, whose seeds have two numbers, and from generated images.
 _BATCH = 3
-# Places for generated images on the device: those of now and of the next batches.
+# Places for generated images on the device, at the least: those of now and of the next batches.
 _GENERATED = 96
 
 _log = logging.getLogger(__name__)
 
 
-def fits_device(recipe: DataRecipe, device: torch.device, wanted: bool | None) -> bool:
+def fits_device(recipe: Recipe, device: torch.device, wanted: bool | None) -> bool:
     """Return whether crops are made on the device: where that is wanted, or on CUDA if None, and the recipe allows."""
     if not (device.type == "cuda" if wanted is None else wanted):
         return False
-    if recipe.copy_paste or recipe.image_mix:
-        _log.info("The recipe pastes objects into images, which is done on the host; so are its crops.")
-        return False
+    data = recipe.data
+    reasons = {
+        "pastes objects into images": bool(data.copy_paste or data.image_mix),
+        "wants label maps beside the target": bool(data.levels),
+        "wants soft targets": bool(data.soft_factor),
+        "has crops that are not square": any(stage.shape[0] != stage.shape[1] for stage in recipe.stages),
+    }
+    for reason, found in reasons.items():
+        if found:
+            _log.info("The recipe %s, which is done on the host; so are its crops.", reason)
+            return False
     return True
 
 
 class DeviceCrops:
     """Batches without end, like those of a data loader over :class:`napari_iseg.training.data.Crops`.
 
+    Objects, windows and scales are drawn alike, but the changes are those of
+    :func:`napari_iseg.training.device_augmentation.augment_batch`, which are fewer: the recipe's ``augmentation`` does
+    not count. Crops are square, and come without further label maps or alpha; see :func:`fits_device`.
+
     Parameters
     ----------
     crops
-        What chooses pictures, objects and windows, and makes generated pictures.
+        What chooses pictures, objects and windows, and makes generated pictures; of square crops.
     numbers
         The numbers of each batch's samples; a batch is a function of them.
     device
@@ -69,6 +81,7 @@ class DeviceCrops:
         self._drawn: dict[int, Picture] = {}
         self._first_drawn = len(pictures)
         self._images: DeviceImages | None = None
+        self._room = _GENERATED
         self._pictures = pictures
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
@@ -83,7 +96,7 @@ class DeviceCrops:
 
     def draw(self, numbers: Sequence[int]) -> tuple[Tensor, Tensor]:
         """Return the batch of these samples."""
-        crops = self._crops
+        crops, size = self._crops, self._crops.shape[0]
         chances = [np.random.default_rng([crops.seed, number]) for number in numbers]
         chosen = [crops.choose(number, rng) for number, rng in zip(numbers, chances, strict=True)]
         smooth = self._tensor([rng.random() < SMOOTHED for rng in chances])
@@ -94,9 +107,9 @@ class DeviceCrops:
         windows = self._tensor([window for _, _, window in chosen])
         boxes = self._tensor([picture.boxes[label] for picture, label, _ in chosen])
         # Cut too wide, a thin object may be missed; it is then shown from near.
-        _, seen = images.cut(places, windows, crops.size)
+        _, seen = images.cut(places, windows, size)
         enough = (seen == wanted).sum((1, 2)) >= MIN_VISIBLE
-        rgb, labels = images.cut(places, torch.where(enough[:, None], windows, boxes), crops.size, smooth=smooth)
+        rgb, labels = images.cut(places, torch.where(enough[:, None], windows, boxes), size, smooth=smooth)
         chance = torch.Generator(self._device)
         chance.manual_seed(int(np.random.default_rng([crops.seed, numbers[0], _BATCH]).integers(2**62)))
         rgb, labels = augment_batch(rgb, labels, chance)
@@ -113,22 +126,23 @@ class DeviceCrops:
 
     def _with(self, pictures: Sequence[Picture]) -> DeviceImages:
         """Return the images, with the generated ones among ``pictures`` in the place of the oldest of their kind."""
-        new = [picture for picture in pictures if id(picture) not in self._places]
         if self._images is None:
-            # Empty places are of the size of generated images, which all have the same.
-            generated = self._crops.generated(0)
-            self._images = DeviceImages([*self._pictures, *[generated] * _GENERATED], self._device)
-        for picture in {id(picture): picture for picture in new}.values():
-            place = next(
-                (p for p in range(self._first_drawn, self._first_drawn + _GENERATED) if p not in self._drawn), None
-            )
-            if place is None:
-                place = next(iter(self._drawn))
+            # Empty places are of the size of generated images, which all have the same. A batch must fit into them.
+            generated, self._room = self._crops.generated(0)[0], max(_GENERATED, len(pictures))
+            self._images = DeviceImages([*self._pictures, *[generated] * self._room], self._device)
+        wanted = {id(picture): picture for picture in pictures}
+        for key, picture in wanted.items():
+            if key in self._places:
+                continue
+            if len(self._drawn) < self._room:
+                place = self._first_drawn + len(self._drawn)
+            else:
+                place = next(place for place, old in self._drawn.items() if id(old) not in wanted)
                 del self._places[id(self._drawn.pop(place))]
             self._images.replace(place, picture)
             # Kept, so that no other picture can get its id.
             self._drawn[place] = picture
-            self._places[id(picture)] = place
+            self._places[key] = place
         return self._images
 
     def _tensor(self, values: Sequence[object]) -> Tensor:

@@ -11,7 +11,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 
 from napari_iseg.errors import OptionError
 
-__all__ = ["loader_workers", "open_fabric"]
+__all__ = ["agreed", "loader_workers", "open_fabric"]
 
 
 def open_fabric(
@@ -68,6 +68,25 @@ def loader_workers(processes: int) -> int:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     here = int(os.environ.get("LOCAL_WORLD_SIZE", processes))
     return max((cores - 2) // here, 1)
+
+
+def agreed(
+    fabric: Fabric, loss: float, finite: bool, stopping: bool, elapsed: float
+) -> tuple[float, bool, bool, float]:
+    """Have all processes know the same of a step: one that left the loop alone would leave the others waiting for it.
+
+    Returns
+    -------
+    tuple
+        The mean loss, whether all are finite, whether any is stopping, and the first process's seconds.
+    """
+    if fabric.world_size == 1:
+        return loss, finite, stopping, elapsed
+    # One exchange a step.
+    own = [loss, float(not finite), float(stopping), elapsed if fabric.is_global_zero else 0.0]
+    total = fabric.all_reduce(torch.tensor(own, dtype=torch.float64, device=fabric.device), reduce_op="sum")
+    summed, unfinite, stops, seconds = torch.as_tensor(total).tolist()
+    return summed / fabric.world_size, not unfinite, bool(stops), seconds
 
 
 def _launched() -> tuple[int, int] | None:

@@ -1,13 +1,11 @@
-"""What DISNet's two stages are trained with (DISNet, sections 3.2 and 4.2; costs and weights as PiClick has them).
+"""What DISNet's first stage is trained with (DISNet, sections 3.2 and 4.2; costs and weights as PiClick has them).
 
-Stage 1: every proposal that the Hungarian method gives a right mask is pulled towards it, all others to "no object".
-Stage 2: the normalised focal loss of the corrected mask. The total is their sum, which the paper does not say.
+Every proposal that the Hungarian method gives a right mask is pulled towards it, all others to "no object". The second
+stage has the normalised focal loss of the corrected mask; the total is their sum, which the paper does not say.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import torch
@@ -16,24 +14,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_iseg.models.disnet import FOREGROUND
-from napari_iseg.training.losses import normalized_focal_loss
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
-    from torch import nn
+    from napari_iseg.models.disnet import Proposals
 
-    from napari_iseg.models.disnet import DISNet, Proposals
-
-__all__ = [
-    "DISNET_RECIPE",
-    "DISNetRecipe",
-    "ProposalLoss",
-    "match",
-    "parameter_groups",
-    "proposal_loss",
-    "refinement_loss",
-]
+__all__ = ["ProposalLoss", "match", "proposal_loss"]
 
 _CLASS, _FOCAL, _DICE = 1.0, 20.0, 1.0
 _ALPHA, _GAMMA = 0.25, 2.0
@@ -101,11 +88,6 @@ def match(classes: Tensor, masks: Tensor, truths: Tensor) -> tuple[Tensor, Tenso
     return torch.as_tensor(rows, device=masks.device), torch.as_tensor(columns, device=masks.device)
 
 
-def refinement_loss(logits: Tensor, target: Tensor) -> Tensor:
-    """Return the second stage's loss: (B, 1, H, W) logits and target (1, 0, -1 ignored) to a scalar."""
-    return normalized_focal_loss(logits, target, alpha=0.5, gamma=2.0).mean()
-
-
 def _output_loss(classes: Tensor, masks: Tensor, truths: Sequence[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
     """Return the weighted class, focal and dice loss of one output of the decoder, for the whole batch."""
     labels = torch.full(classes.shape[:2], 1 - FOREGROUND, device=classes.device)
@@ -148,64 +130,3 @@ def _dice(logits: Tensor, truth: Tensor) -> Tensor:
     probability = logits.sigmoid()
     shared = 2 * (probability * truth).sum(1) + _DICE_EPSILON
     return (1 - shared / (probability.sum(1) + truth.sum(1) + _DICE_EPSILON)).sum()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DISNetRecipe:
-    """How the paper trains DISNet (section 4.2).
-
-    Parameters
-    ----------
-    proposal_rate, refinement_rate
-        Adam's learning rates of the two stages.
-    betas
-        Adam's.
-    start_rate, warmup_epochs
-        The warm-up: how long, and the rate that it starts from.
-    epochs
-        55 on SBD; 70 on COCO+LVIS.
-    batch
-        Images to a step, each cropped to 448 x 448.
-    most_corrections
-        A step trains the second stage on 0 to this many correcting clicks (our choice; 0 trains the first stage only).
-    """
-
-    proposal_rate: float = 5e-5
-    refinement_rate: float = 5e-6
-    betas: tuple[float, float] = (0.9, 0.99)
-    start_rate: float = 5e-8
-    warmup_epochs: float = 2.0
-    epochs: float = 55.0
-    batch: int = 32
-    most_corrections: int = 3
-
-    def rate(self, epoch: float, full: float) -> float:
-        """Return the learning rate at a moment: linear warm-up, then half a cosine down to nothing.
-
-        Parameters
-        ----------
-        epoch
-            Epochs passed, may be fractional.
-        full
-            ``proposal_rate`` or ``refinement_rate``.
-        """
-        if epoch < self.warmup_epochs:
-            return self.start_rate + (full - self.start_rate) * epoch / self.warmup_epochs
-        share = min((epoch - self.warmup_epochs) / (self.epochs - self.warmup_epochs), 1.0)
-        return full * 0.5 * (1 + math.cos(math.pi * share))
-
-
-DISNET_RECIPE = DISNetRecipe()
-"""On SBD."""
-
-
-def parameter_groups(network: DISNet, recipe: DISNetRecipe = DISNET_RECIPE) -> list[dict[str, object]]:
-    """Return the two stages' parameters as an optimiser takes them, each with its learning rate ``lr``."""
-
-    def trained(part: nn.Module) -> Iterator[nn.Parameter]:
-        return (parameter for parameter in part.parameters() if parameter.requires_grad)
-
-    return [
-        {"params": list(trained(network.proposals)), "lr": recipe.proposal_rate},
-        {"params": list(trained(network.refinement)), "lr": recipe.refinement_rate},
-    ]

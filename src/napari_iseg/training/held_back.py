@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_iseg.errors import ImageError
@@ -11,12 +12,12 @@ from napari_iseg.evaluation.folder import THRESHOLD, evaluate_objects
 from napari_iseg.evaluation.metrics import mean_iou
 from napari_iseg.inference.opening import resolve
 from napari_iseg.inference.predictor import never
-from napari_iseg.io.dataset import DatasetFolder
+from napari_iseg.io.bad_input import BadInput
+from napari_iseg.io.datasets import kinds_of_labels, open_dataset
 from napari_iseg.zoo import find_method, make_options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-    from pathlib import Path
 
     from torch import nn
 
@@ -36,17 +37,21 @@ _NEVER_ENOUGH = 2.0
 _log = logging.getLogger(__name__)
 
 
-def load_held_back(folders: Sequence[Path], *, per_folder: int, min_pixels: int) -> dict[str, list[DatasetObject]]:
-    """Read a few held-back objects of each dataset folder, always the same ones, one an image.
+def load_held_back(
+    folders: Sequence[Path], *, per_folder: int, min_pixels: int, layout: str | None = None
+) -> dict[str, list[DatasetObject]]:
+    """Read a few held-back objects of each data set, always the same ones, one an image.
 
     Parameters
     ----------
     folders
-        Dataset folders; one without held-back images is left out.
+        Folders in any known layout, and packs; one without held-back images is left out.
     per_folder
         How many of each.
     min_pixels
         Leave out smaller objects.
+    layout
+        Forces a layout on all folders that are no packs; None recognises each.
 
     Returns
     -------
@@ -54,11 +59,14 @@ def load_held_back(folders: Sequence[Path], *, per_folder: int, min_pixels: int)
         Folder name to its objects.
     """
     found = {}
-    for path in folders:
+    for path in map(Path, folders):
+        forced = None if path.is_file() else layout
         try:
-            folder = DatasetFolder(path, split="held-back")
-            found[path.name] = list(folder.objects(per_image=1, limit=per_folder, min_pixels=min_pixels))
-        except ImageError as error:
+            kinds = kinds_of_labels(path, layout=forced)
+            labels = "labels" if "labels" in kinds else kinds[0]
+            images = open_dataset(path, layout=forced, labels=labels, split="held-back", bad_input=BadInput())
+            found[path.name] = list(images.objects(per_image=1, limit=per_folder, min_pixels=min_pixels))
+        except (ImageError, OSError) as error:
             _log.info("%s is not looked at during the run: %s", path.name, error)
     return found
 

@@ -6,22 +6,23 @@ import logging
 import signal
 import time
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
-import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_iseg.errors import IsegError
 from napari_iseg.training.batches import open_batches
 from napari_iseg.training.data import Crops
 from napari_iseg.training.device_crops import fits_device
-from napari_iseg.training.devices import open_fabric
+from napari_iseg.training.devices import agreed, open_fabric
 from napari_iseg.training.length import RunLength
 from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.progress import Progress, RunLog
+from napari_iseg.training.rates import learning_rate, load_optimizer, parameter_groups
 from napari_iseg.training.run_files import RunFiles
+from napari_iseg.training.starting import inherited_terms, start_from
 from napari_iseg.training.starting_point import build_network
 from napari_iseg.training.stopping import StoppedError, StopRequest
 from napari_iseg.training.stream import SampleNumbers, seed_step
@@ -72,7 +73,10 @@ class Trainer:
         Seconds between checkpoints.
     device_data
         Whether images live on the device, where crops are cut and changed for a whole batch at once; None for wherever
-        that is faster, on CUDA. Recipes that paste objects do that on the host.
+        that is faster, on CUDA. Recipes that want more of a crop than that can do have it done on the host.
+    weights
+        Name or file of the weights to start from; None starts at random. What is trained from weights that are not
+        for commercial use says so in its own file. Where a run goes on, its checkpoint takes their place.
     """
 
     def __init__(
@@ -89,21 +93,23 @@ class Trainer:
         held_back: HeldBack | None = None,
         save_every: float = _SAVE_EVERY,
         device_data: bool | None = None,
+        weights: str | Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.pictures = pictures
         self._files = RunFiles(output, recipe)
         self.length = RunLength.of({"seconds": seconds, "steps": steps, "samples": samples}) or recipe.length
         self.save_every = save_every
-        self.step = 0
-        self.samples = 0
-        self.elapsed = 0.0
-        self.mean_loss = 0.0
+        self.step = self.samples = 0
+        self.elapsed = self.mean_loss = 0.0
         torch.manual_seed(recipe.seed)
         self._fabric = fabric or open_fabric(device)
-        self._on_device = fits_device(recipe.data, self._fabric.device, device_data)
+        self._on_device = fits_device(recipe, self._fabric.device, device_data)
         self._network = build_network(recipe)
-        optimizer = torch.optim.AdamW(_decay_groups(self._network, recipe.weight_decay), lr=0.0, betas=recipe.betas)
+        self._terms = inherited_terms(weights)
+        if weights is not None:
+            start_from(self._network, recipe, weights)
+        optimizer = torch.optim.AdamW(parameter_groups(self._network, recipe), lr=0.0, betas=recipe.betas)
         self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
         self._average = AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
         if self._fabric.is_global_zero:
@@ -141,10 +147,12 @@ class Trainer:
         state = self._files.read_for_all(self._fabric)
         self._network.load_state_dict(state["network"])
         self._average.load_state_dict(state["average"])
-        self._optimizer.load_state_dict(state["optimizer"])
+        load_optimizer(self._optimizer, state["optimizer"])
         self.step, self.samples, self.elapsed = state["step"], state["samples"], state["elapsed"]
         self.mean_loss = state["mean_loss"]
         self._watch.forget_after(self.step)
+        # A run that was begun from weights stays under their terms, whoever goes on with it.
+        self._terms = state.get("terms", {})
 
     def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Path:
         """Train to the end of the run, then write the weights.
@@ -189,7 +197,8 @@ class Trainer:
         OSError
             If they cannot be written; those of before are still there.
         """
-        self._files.save(self._network, self._average, self._optimizer, self._position, sorted(self.pictures))
+        data = sorted(self.pictures)
+        self._files.save(self._network, self._average, self._optimizer, self._position, data, self._terms)
 
     def _start_clocks(self) -> None:
         self._clock = self._saved = time.monotonic()
@@ -211,7 +220,7 @@ class Trainer:
 
     def _batches(self, stage: Stage) -> Iterator[tuple[Tensor, ...]]:
         fabric = self._fabric
-        crops = Crops(self.pictures, self.recipe.data, size=stage.size, seed=self.recipe.seed)
+        crops = Crops(self.pictures, self.recipe.data, size=stage.shape, seed=self.recipe.seed)
         numbers = SampleNumbers(
             start=self.samples, batch=stage.batch, rank=fabric.global_rank, processes=fabric.world_size
         )
@@ -219,9 +228,9 @@ class Trainer:
 
     def _step(self, batches: Iterator[tuple[Tensor, ...]], request: StopRequest) -> tuple[float, bool]:
         """Learn from one batch, or several, and return the loss as it compares and whether to stop."""
-        rate, parts = self._learning_rate(), self.recipe.accumulate
+        rate, parts = learning_rate(self.recipe, self.fraction), self.recipe.accumulate
         for group in self._optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = group["rate"] * rate
         self._optimizer.zero_grad()
         seen, losses = [self._watch.waiting_for(batches) for _ in range(parts)], []
         # After the batches are there: a data loader draws from PyTorch's chance where it begins, as after a resume.
@@ -247,20 +256,8 @@ class Trainer:
         self.elapsed += now - self._clock
         self._clock = now
         stopping = request.number is not None
-        if self._fabric.world_size == 1:
-            return loss, finite, stopping
-        # One exchange a step. A process that left the loop alone would leave the others waiting for it.
-        own = [loss, float(not finite), float(stopping), self.elapsed if self._fabric.is_global_zero else 0.0]
-        told = torch.tensor(own, dtype=torch.float64, device=self._fabric.device)
-        total = self._fabric.all_reduce(told, reduce_op="sum")
-        assert isinstance(total, Tensor)
-        summed, unfinite, stops, self.elapsed = total.tolist()
-        return summed / self._fabric.world_size, not unfinite, bool(stops)
-
-    def _learning_rate(self) -> float:
-        warm = min(self.fraction / self.recipe.warmup, 1.0) if self.recipe.warmup else 1.0
-        cosine = 0.5 * (1 + np.cos(np.pi * self.fraction))
-        return float(self.recipe.learning_rate * max(warm, 1e-3) * (0.01 + 0.99 * cosine))
+        mean, finite, stopping, self.elapsed = agreed(self._fabric, loss, finite, stopping, self.elapsed)
+        return mean, finite, stopping
 
     def _give_up(self, batches: list[tuple[Tensor, ...]], rate: float) -> NoReturn:
         """Save what the step was about to learn from, with the weights it had, and end the run."""
@@ -278,7 +275,7 @@ class Trainer:
         report(progress)
         # The last step of a stage too, so that a short run leaves a trace.
         if looked or self.step % _LOG_EVERY == 0 or self.fraction >= stage.until:
-            self._watch.write(self._position, progress, self._learning_rate(), looked=looked)
+            self._watch.write(self._position, progress, learning_rate(self.recipe, self.fraction), looked=looked)
 
     def _save_or_warn(self) -> bool:
         """Save; on a full disk go on with the last good checkpoint."""
@@ -300,12 +297,3 @@ class Trainer:
             f"on from {self.checkpoint}.",
             request.number or int(signal.SIGTERM),
         )
-
-
-def _decay_groups(network: nn.Module, decay: float) -> list[dict[str, Any]]:
-    """Decay matrices and kernels only; biases, norms and positions are left alone."""
-    decayed: list[nn.Parameter] = []
-    free: list[nn.Parameter] = []
-    for name, parameter in network.named_parameters():
-        (decayed if parameter.ndim > 1 and "pos_embed" not in name else free).append(parameter)
-    return [{"params": decayed, "weight_decay": decay}, {"params": free, "weight_decay": 0.0}]

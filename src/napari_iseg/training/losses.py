@@ -104,7 +104,7 @@ def alpha_loss(alpha: Tensor, target: Tensor, unknown: Tensor, *, unknown_weight
     Parameters
     ----------
     alpha, target
-        (B, 1, H, W) in [0, 1].
+        (B, 1, H, W) in [0, 1]; a negative target is ignored.
     unknown
         (B, 1, H, W), 1 where the trimap leaves the matter open, 0 elsewhere.
     unknown_weight
@@ -113,10 +113,11 @@ def alpha_loss(alpha: Tensor, target: Tensor, unknown: Tensor, *, unknown_weight
     Returns
     -------
     Tensor
-        Scalar: the mean over all pixels of weight times squared error.
+        Scalar: the mean over all pixels that count of weight times squared error.
     """
-    weight = 1 + (unknown_weight - 1) * unknown.to(alpha.dtype)
-    return (weight * (alpha - target) ** 2).mean()
+    counted = target >= 0
+    weight = (1 + (unknown_weight - 1) * unknown.to(alpha.dtype)) * counted
+    return (weight * (alpha - target) ** 2).sum() / counted.sum().clamp(min=1)
 
 
 def iterative_click_loss(

@@ -19,9 +19,10 @@ from napari_iseg.models.query_decoder import QueryAnswer
 from napari_iseg.training.adaptive_focal import AdaptiveFocal
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari_iseg.models.adaptiveclick import AdaptiveClickAnswer
+
 __all__ = ["SetCriterion", "SetLoss", "Targets", "make_targets", "mask_cost", "match"]
 
 _EPSILON = 1e-12
@@ -76,6 +77,8 @@ class SetCriterion:
         Of cross-entropy, dice and adaptive focal loss in the total, which only the released code has.
     upstream_targets
         Make targets as the released code does; see :func:`make_targets`.
+    mask_loss
+        Logits and targets of M masks, (M, N) each, to (M,) losses; None is the adaptive focal loss.
     """
 
     class_weights: tuple[float, float] = (1.0, 0.1)
@@ -84,6 +87,7 @@ class SetCriterion:
     dice_weight: float = 5.0
     shares: tuple[float, float, float] = (0.3, 0.3, 0.4)
     upstream_targets: bool = False
+    mask_loss: Callable[[Tensor, Tensor], Tensor] | None = None
 
     def __call__(self, answer: AdaptiveClickAnswer, target: Tensor) -> SetLoss:
         """Return the loss of an answer.
@@ -127,7 +131,8 @@ class SetCriterion:
         count = max(sum(len(target.labels) for target in targets), 1)
         weight = answer.class_logits.new_tensor(self.class_weights)
         classes = functional.cross_entropy(answer.class_logits.flatten(0, 1), labels.flatten(), weight=weight)
-        return classes, _AFL.of_masks(logits, masks).sum() / count, _dice(logits, masks).sum() / count
+        of_masks = self.mask_loss or _AFL.of_masks
+        return classes, of_masks(logits, masks).sum() / count, _dice(logits, masks).sum() / count
 
 
 def make_targets(target: Tensor, size: tuple[int, int], *, upstream: bool = False) -> list[Targets]:

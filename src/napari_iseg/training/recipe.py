@@ -9,19 +9,24 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import IsegError, OptionError, UnknownNameError
 from napari_iseg.inference.opening import resolve
+from napari_iseg.training.augmentation import Augmentation
+from napari_iseg.training.data_recipe import DataRecipe
 from napari_iseg.training.length import UNITS, RunLength
 from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
     from napari_iseg.models.families import Family
 
-__all__ = ["LOSSES", "SCHEDULES", "DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
+__all__ = ["LOSSES", "RATE_SCHEDULES", "SCHEDULES", "DataRecipe", "Recipe", "Stage", "read_recipe", "recipe_names"]
 
 SCHEDULES = ("icl", "sampled")
 """The names that a recipe's ``schedule`` can have."""
 
 LOSSES = ("normalized-focal", "adaptive-focal")
 """The names that a recipe's ``loss`` can have."""
+
+RATE_SCHEDULES = ("cosine", "milestones", "linear")
+"""The names that a recipe's ``rate_schedule`` can have."""
 
 _FOLDER = Path(__file__).parent / "recipes"
 
@@ -35,44 +40,22 @@ class Stage:
     until
         Fraction of the run at which this stage ends, in (0, 1].
     size
-        Rows and columns of the crops.
+        Rows of the crops.
     batch
         Samples at a time on each device; a step learns from as many times the recipe's ``accumulate`` and the devices.
+    columns
+        Of the crops; None for as many as rows. RITM's are 320 x 480.
     """
 
     until: float
     size: int
     batch: int
+    columns: int | None = None
 
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataRecipe:
-    """What images are drawn, and how they are cut.
-
-    Parameters
-    ----------
-    weights
-        Folder name to how often it is drawn; a folder not named gets 1. ``procedural`` weighs the generated images.
-    max_side
-        Larger images are reduced on loading so that their longer side has this many pixels.
-    min_pixels
-        Smaller objects are not drawn.
-    close_share
-        Share of crops close around the object, as zoom-in makes them; the rest are wider, log-uniform.
-    copy_paste, image_mix
-        Probabilities of SUEM's two kinds of pasting and of its mixing (``training.copy_paste``);
-        CFR-ICL's recipes have 0.5 for both, 0 leaves it out. Every hit costs the time of a further crop.
-    merged_share
-        Share of crops whose object is two of the image's; RITM and its descendants have 0.15.
-    """
-
-    weights: dict[str, float] = field(default_factory=dict)
-    max_side: int = 400
-    min_pixels: int = 40
-    close_share: float = 0.5
-    copy_paste: float = 0.0
-    image_mix: float = 0.0
-    merged_share: float = 0.0
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the crops."""
+        return self.size, self.columns or self.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,10 +74,24 @@ class Recipe:
     seconds, steps, samples
         Length of the run: one of wall time, steps, and samples, the others None. ``--max-seconds`` and so on override
         it. A run in steps or samples gives the same weights however often it is interrupted.
+    epoch_samples
+        Samples to an epoch. Where it is given, ``warmup`` and ``milestones`` are in epochs, else they are fractions of
+        the run.
     seed
         Of everything random.
-    learning_rate, betas, weight_decay, warmup
-        AdamW with a linear warm-up (fraction of the run) and a cosine decay to 1 % over the run.
+    learning_rate, betas, weight_decay
+        AdamW; without decay it is Adam.
+    warmup
+        How long the rate rises linearly from a thousandth.
+    rate_schedule
+        ``"cosine"``: after the warm-up half a cosine down to ``final_rate``. ``"linear"``: a straight line down to that
+        ("poly" with power 1). ``"milestones"``: a tenth of it from each milestone on.
+    milestones
+        When the rate falls, with ``"milestones"``.
+    final_rate
+        What is left of the rate at the end, with ``"cosine"`` and ``"linear"``.
+    rates
+        Beginning of parameters' names to how many times the rate these have; of several beginnings the longest counts.
     schedule
         ``"icl"`` learns from every answer (CFR-ICL), ``"sampled"`` from the last one only (RITM, SimpleClick).
     icl_terms
@@ -119,6 +116,8 @@ class Recipe:
         Of the normalised focal loss.
     accumulate
         Batches that a step learns from; for batches larger than the device's memory.
+    lesson
+        Options of the method's lesson, by the names of its keyword arguments.
     ema
         Decay per step of the averaged weights that are saved.
     mimetic
@@ -133,11 +132,16 @@ class Recipe:
     seconds: float | None = None
     steps: int | None = None
     samples: int | None = None
+    epoch_samples: int | None = None
     seed: int = 0
     learning_rate: float = 1e-3
     betas: tuple[float, float] = (0.9, 0.99)
     weight_decay: float = 0.02
     warmup: float = 0.02
+    rate_schedule: str = "cosine"
+    milestones: tuple[float, ...] = ()
+    final_rate: float = 0.01
+    rates: dict[str, float] = field(default_factory=dict)
     schedule: str = "icl"
     icl_terms: int = 3
     sampled_passes: tuple[int, int] = (0, 3)
@@ -149,6 +153,7 @@ class Recipe:
     loss: str = "normalized-focal"
     focal_alpha: float = 0.5
     accumulate: int = 1
+    lesson: dict[str, Any] = field(default_factory=dict)
     ema: float = 0.998
     mimetic: bool = False
 
@@ -159,8 +164,12 @@ class Recipe:
             raise UnknownNameError("loss", self.loss, LOSSES)
         if self.accumulate < 1:
             raise OptionError(f"accumulate must be a whole number of at least 1; {self.accumulate} was given.")
+        if self.rate_schedule not in RATE_SCHEDULES:
+            raise UnknownNameError("rate schedule", self.rate_schedule, RATE_SCHEDULES)
         # Two lengths, or none, are refused here and not an hour later.
         _ = self.length
+        if self.epoch_samples is not None and self.samples is None:
+            raise IsegError(f"The recipe {self.name!r} gives 'epoch_samples'; give its length as 'samples' too.")
 
     @property
     def length(self) -> RunLength:
@@ -169,6 +178,11 @@ class Recipe:
         if length is None:
             raise OptionError(f"The recipe {self.name!r} has no length; give it one of {', '.join(UNITS)}.")
         return length
+
+    @property
+    def epochs(self) -> float:
+        """Length of the run in the unit of ``warmup`` and ``milestones``: epochs, or 1 where they are fractions."""
+        return 1.0 if self.samples is None or self.epoch_samples is None else self.samples / self.epoch_samples
 
     @property
     def family(self) -> Family:
@@ -215,7 +229,9 @@ def _from_table(table: dict[str, Any]) -> Recipe:
         raise UnknownNameError("configuration", published, family.configs)
     network = replace(family.configs[published], **sizes) if published else family.config_class(**sizes)
     stages = tuple(Stage(**stage) for stage in table.pop("stages"))
-    return Recipe(network=network, stages=stages, data=DataRecipe(**table.pop("data")), **_with_tuples(table))
+    data, lesson = table.pop("data"), _with_tuples(table.pop("lesson", {}))
+    data["augmentation"] = Augmentation(**data.get("augmentation", {}))
+    return Recipe(network=network, stages=stages, data=DataRecipe(**data), lesson=lesson, **_with_tuples(table))
 
 
 def _family(method: str) -> Family:

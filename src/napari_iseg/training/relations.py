@@ -111,7 +111,7 @@ def neighbours(masks: Masks, centre: int) -> list[int]:
     return [i for i, mask in enumerate(masks) if i != centre and bool(np.any(grown & mask))]
 
 
-def sample_hierarchy(masks: Masks, rng: np.random.Generator) -> RelatedMasks:
+def sample_hierarchy(masks: Masks, rng: np.random.Generator, *, centre: int | None = None) -> RelatedMasks:
     """Draw an object and everything that it is part of.
 
     The masks are the object, its parent and so on to the root. The click lies in the object but in none of its children
@@ -121,9 +121,11 @@ def sample_hierarchy(masks: Masks, rng: np.random.Generator) -> RelatedMasks:
     ----------
     masks
         (H, W) bool, at least one and none of them empty.
+    centre
+        Index of the object; None draws one.
     """
     parents = hierarchy(masks)
-    centre = int(rng.integers(len(masks)))
+    centre = int(rng.integers(len(masks))) if centre is None else centre
     chain = [centre]
     while (parent := parents[chain[-1]]) is not None:
         chain.append(parent)
@@ -135,7 +137,9 @@ def sample_hierarchy(masks: Masks, rng: np.random.Generator) -> RelatedMasks:
     return RelatedMasks(click, tuple(masks[index] for index in chain), int(rng.integers(len(chain))))
 
 
-def sample_proximity(masks: Masks, rng: np.random.Generator, *, most: int = 7) -> RelatedMasks:
+def sample_proximity(
+    masks: Masks, rng: np.random.Generator, *, most: int = 7, centre: int | None = None
+) -> RelatedMasks:
     """Draw an object and its unions with its neighbours.
 
     The masks are the object alone and its union with every subset of the objects that touch it; of more than ``most``
@@ -148,8 +152,10 @@ def sample_proximity(masks: Masks, rng: np.random.Generator, *, most: int = 7) -
         (H, W) bool, at least one and none of them empty.
     most
         Masks to return at most, at least 1: as many as the network has queries.
+    centre
+        Index of the object; None draws one.
     """
-    centre = int(rng.integers(len(masks)))
+    centre = int(rng.integers(len(masks))) if centre is None else centre
     near = neighbours(masks, centre)
     subsets = _subsets(near, most, rng)
     related = tuple(np.logical_or.reduce([masks[centre], *(masks[index] for index in subset)]) for subset in subsets)

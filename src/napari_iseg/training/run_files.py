@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from napari_iseg.errors import IsegError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from lightning_fabric import Fabric
@@ -51,9 +51,24 @@ class RunFiles:
         return self.folder / f"{self.recipe.name}.safetensors"
 
     def save(
-        self, network: nn.Module, average: AveragedModel, optimizer: Optimizer, position: Position, data: Sequence[str]
+        self,
+        network: nn.Module,
+        average: AveragedModel,
+        optimizer: Optimizer,
+        position: Position,
+        data: Sequence[str],
+        terms: Mapping[str, str],
     ) -> None:
-        """Write the checkpoint and the averaged weights; ``data`` names what was trained on.
+        """Write the checkpoint and the averaged weights.
+
+        Parameters
+        ----------
+        network, average, optimizer, position
+            The run.
+        data
+            Names of what was trained on.
+        terms
+            What the weights' head says of the licence that they inherit; empty where they are free.
 
         Raises
         ------
@@ -70,6 +85,7 @@ class RunFiles:
             "samples": position.samples,
             "elapsed": position.elapsed,
             "mean_loss": position.loss,
+            "terms": dict(terms),
         }
         write_whole(self.checkpoint, state)
         metadata = {
@@ -79,6 +95,7 @@ class RunFiles:
             "samples": str(position.samples),
             "seconds": f"{position.elapsed:.0f}",
             "data": ", ".join(data),
+            **terms,
         }
         try:
             self.recipe.family.save(self.weights, average.module, metadata)

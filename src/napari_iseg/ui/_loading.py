@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.zoo import Options
 
-__all__ = ["Loaded", "load_method", "with_options"]
+__all__ = ["Loaded", "load_method", "prepare_for_torch", "with_options"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +42,7 @@ def load_method(choice: MethodChoice) -> Loaded:
     predictor = make_predictor(choice.method, weights=choice.weights, options=dict(choice.changes))
     if find_method(choice.method).family is None:
         return Loaded(predictor, "CPU")
-    _leave_a_core_for_the_window()
+    prepare_for_torch()
     words = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
     return Loaded(predictor, words[choose_device("auto")])
 
@@ -59,6 +60,22 @@ def with_options(loaded: Loaded, options: Options) -> Loaded:
     return Loaded(change_options(loaded.predictor, options), loaded.device)
 
 
+def prepare_for_torch() -> None:
+    """Make torch ready in the way that does not harm the window, which keeps a core; to be called in a worker."""
+    _keep_triton_away_from_mesa()
+    import torch
+
+    torch.set_num_threads(_cores_to_use())
+
+
+@cache
+def _cores_to_use() -> int:
+    # Asked once: afterwards torch names the number that was set here.
+    import torch
+
+    return max(1, torch.get_num_threads() - 1)
+
+
 def _keep_triton_away_from_mesa() -> None:
     """Make ``import triton`` fail where it would end the process.
 
@@ -68,9 +85,3 @@ def _keep_triton_away_from_mesa() -> None:
     maps = Path("/proc/self/maps")
     if "triton" not in sys.modules and maps.is_file() and "libLLVM" in maps.read_text(errors="replace"):
         sys.modules["triton"] = None  # type: ignore[assignment]
-
-
-def _leave_a_core_for_the_window() -> None:
-    import torch
-
-    torch.set_num_threads(max(1, torch.get_num_threads() - 1))

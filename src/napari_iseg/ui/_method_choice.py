@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.zoo import Options, find_method, make_options
-from napari_iseg.zoo.weights import WEIGHTS
+from napari_iseg.zoo.weights import best_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -62,8 +62,8 @@ class MethodChoice:
     def best_options(self) -> Options:
         """The options that are best for the weights in use."""
         spec = find_method(self.method)
-        known = WEIGHTS.get(self.weights_in_use or "")
-        return make_options(spec.options, known.options if known is not None else {})
+        weights = self.weights_in_use
+        return make_options(spec.options, best_options(weights) if weights else {})
 
     @property
     def options(self) -> Options:

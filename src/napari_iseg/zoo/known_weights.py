@@ -1,6 +1,8 @@
 """The table of released weights: what the authors of the methods published, where it lies and under which terms.
 
-Nothing of it is bundled or mirrored. Sizes and figures are those that the authors state; no checksum was published, so
+Nothing of it is bundled or mirrored. Backbones alone, from which networks are trained (MAE's and SAM's vision
+transformers, SegFormer's MiT), are no method's weights and are not in it. FocalClick-XL and DISNet were never released.
+Sizes and figures are those that the authors state; no checksum was published, so
 that the first download records one.
 """
 
@@ -13,7 +15,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["RELEASED", "Clicks", "ReleasedWeights"]
+__all__ = ["MAE_TERMS", "RELEASED", "SEGFORMER_TERMS", "Clicks", "ReleasedWeights"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +54,8 @@ class ReleasedWeights:
     page
         Where a person finds it.
     file
-        The name of the checkpoint among the authors' files (SimpleClick's by the pattern of those that its page
-        names); empty where the page has to say.
+        The name of the checkpoint among the authors' files (SimpleClick's and AdaptiveClick's by the pattern of those
+        that their pages name); empty where the page has to say.
     size
         As the authors state it; empty where they do not.
     licence
@@ -86,8 +88,8 @@ _CFR = "https://github.com/TitorX/CFR-ICL-Interactive-Segmentation"
 _SIMPLECLICK = "https://github.com/uncbiag/SimpleClick/tree/v1.0"
 _ADAPTIVECLICK = "https://github.com/lab206/AdaptiveClick"
 _FOCALCLICK = "https://github.com/XavierCHEN34/ClickSEG"
-_MAE = "code: MIT; the backbone was pretrained by MAE, whose weights are CC BY-NC 4.0"
-_NVIDIA = "code: Apache-2.0; the SegFormer backbone is under NVIDIA's non-commercial terms"
+MAE_TERMS = "code: MIT; the backbone was pretrained by MAE, whose weights are CC BY-NC 4.0"
+SEGFORMER_TERMS = "code: Apache-2.0; the SegFormer backbone is under NVIDIA's non-commercial terms"
 _DATASETS = ("GrabCut", "Berkeley", "SBD", "DAVIS", "DAVIS-585", "DAVIS-585 (initial mask)", "Pascal VOC", "COCO MVal")
 
 
@@ -124,7 +126,21 @@ def _simpleclick(size: str, architecture: str, data: str, figures: str = "") -> 
         trained_on={"sbd": _SBD, "cocolvis": _COCO_LVIS}[data],
         page=_SIMPLECLICK,
         file=f"{data}_{size.replace('-', '_')}.pth",
-        licence=_MAE,
+        licence=MAE_TERMS,
+        non_commercial=True,
+        clicks=_clicks(figures),
+    )
+
+
+def _adaptiveclick(size: str, architecture: str, data: str, figures: str = "") -> ReleasedWeights:
+    return ReleasedWeights(
+        name=f"adaptiveclick-vit-{size}-{data}",
+        methods=("adaptiveclick",),
+        architecture=architecture,
+        trained_on={"sbd": _SBD, "cocolvis": _COCO_LVIS}[data],
+        page=_ADAPTIVECLICK,
+        file=f"adaptiveclick_{size}448_{data}.pth",
+        licence=MAE_TERMS,
         non_commercial=True,
         clicks=_clicks(figures),
     )
@@ -139,7 +155,7 @@ def _focalclick(name: str, architecture: str, trained_on: str, size: str, figure
         trained_on=trained_on,
         page=_FOCALCLICK,
         size=size,
-        licence=_NVIDIA if segformer else "Apache-2.0",
+        licence=SEGFORMER_TERMS if segformer else "Apache-2.0",
         non_commercial=segformer,
         clicks=_clicks(figures),
     )
@@ -209,20 +225,13 @@ _TABLE = (
         architecture="ViT-xTiny 448",
         trained_on="as its page says",
         page=_SIMPLECLICK,
-        licence=_MAE,
+        licence=MAE_TERMS,
         non_commercial=True,
     ),
-    ReleasedWeights(
-        name="adaptiveclick-vit-base-sbd",
-        methods=("adaptiveclick",),
-        architecture="ViT-B/16 448",
-        trained_on=_SBD,
-        page=_ADAPTIVECLICK,
-        file="adaptiveclick_base448_sbd.pth",
-        licence=_MAE,
-        non_commercial=True,
-        clicks=_clicks("1.38/1.46 1.38/2.18 3.22/5.22 4.00/5.14 -/- -/- 2.25/2.66"),
-    ),
+    _adaptiveclick("base", "ViT-B/16 448", "sbd", "1.38/1.46 1.38/2.18 3.22/5.22 4.00/5.14 -/- -/- 2.25/2.66"),
+    _adaptiveclick("base", "ViT-B/16 448", "cocolvis"),
+    _adaptiveclick("huge", "ViT-H/14 448", "sbd"),
+    _adaptiveclick("huge", "ViT-H/14 448", "cocolvis", "-/- -/- 2.84/4.68 3.19/4.60 -/- -/- 1.74/1.96"),
     _focalclick(
         "hrnet18s-s1",
         "HRNet18s, S1 (128 x 128)",

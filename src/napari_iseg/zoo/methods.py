@@ -117,7 +117,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="hrnet18",
-        lesson="napari_iseg.training.lessons.clicks:ClickLesson",
+        lesson="napari_iseg.training.lessons.ritm:RITMLesson",
         note="The first click sees the whole image in its own pixels, up to max_side (the paper sets no limit); "
         "the paper's figures on DAVIS were made with target_size=600.",
     ),
@@ -146,6 +146,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="vit-base",
+        lesson="napari_iseg.training.lessons.adaptiveclick:AdaptiveClickLesson",
         proposals=True,
         note="The answer is the sum of all its masks, each weighted by how sure the network is of it; the "
         "proposals are the single masks. Options flip and cascade_steps work on the answer, not on the "
@@ -161,6 +162,7 @@ _TABLE = (
         prompts=(Click, MaskPrompt),
         translated=(Box, Scribble),
         base="vit-base",
+        lesson="napari_iseg.training.lessons.disnet:DISNetLesson",
         proposals=True,
         note="The first click proposes up to seven masks around it, and what is chosen is what every later click "
         "corrects. That mask stays the same for all later clicks, so there is nothing for refining passes "
@@ -176,6 +178,7 @@ _TABLE = (
         options=FocalClickXLOptions(),
         prompts=(Click, Scribble, Box, MaskPrompt),
         base="base",
+        lesson="napari_iseg.training.lessons.focalclick_xl:FocalClickXLLesson",
         alpha=True,
         note="The newest prompt's kind decides: clicks and scribbles go on from the answer there is, a box or a "
         "mask begins anew (and is not refined by cascade_steps). Without a GPU, magnify=false saves most of "

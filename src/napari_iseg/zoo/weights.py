@@ -11,6 +11,7 @@ from napari_iseg.errors import UnknownNameError, WeightsError
 from napari_iseg.zoo.bundled import bundled_folder
 from napari_iseg.zoo.downloads import file_name
 from napari_iseg.zoo.known_weights import RELEASED, ReleasedWeights
+from napari_iseg.zoo.terms import Terms, terms_in
 from napari_iseg.zoo.weights_folder import downloads_folder, imported_weights
 
 if TYPE_CHECKING:
@@ -19,11 +20,13 @@ if TYPE_CHECKING:
 __all__ = [
     "WEIGHTS",
     "WeightsSpec",
+    "best_options",
     "find_weights",
     "how_to_get",
     "names_for",
     "non_commercial_licence",
     "released_file",
+    "terms_of_file",
 ]
 
 
@@ -116,6 +119,15 @@ def find_weights(name_or_file: str | Path, method: str) -> Path:
     return path
 
 
+def best_options(name_or_file: str | Path) -> dict[str, Any]:
+    """Return the predictor options at which some weights are best, where they differ from their method's."""
+    text = str(name_or_file)
+    if text in WEIGHTS:
+        return dict(WEIGHTS[text].options)
+    found = imported_weights().get(text)
+    return dict(found.options) if found is not None else {}
+
+
 def how_to_get(known: ReleasedWeights) -> str:
     """Return the sentences that say how released weights come onto this machine."""
     command = f"napari-iseg weights download {known.name}"
@@ -131,15 +143,37 @@ def how_to_get(known: ReleasedWeights) -> str:
 
 
 def non_commercial_licence(name_or_file: str | Path) -> str | None:
-    """Return the licence of weights that are not for commercial use, None for others or where nothing is known."""
+    """Return the licence of weights that are not for commercial use, None for others or where nothing is known.
+
+    A file whose name says nothing is told by the names of its tensors; see :func:`napari_iseg.zoo.terms.terms_in`.
+    """
     text = str(name_or_file)
     if text in WEIGHTS:
         return None
     imported = imported_weights().get(text)
     if imported is not None:
         return imported.licence if imported.non_commercial else None
-    known = RELEASED.get(text) or released_file(Path(text).name)
-    return known.licence if known is not None and known.non_commercial else None
+    path = Path(text).expanduser()
+    terms = terms_of_file(path, RELEASED.get(text) or released_file(path.name))
+    return terms.licence if terms is not None and terms.non_commercial else None
+
+
+def terms_of_file(path: Path, known: ReleasedWeights | None) -> Terms | None:
+    """Return the terms of a weights file.
+
+    Parameters
+    ----------
+    path
+        The file; it need not exist.
+    known
+        The released weights that its name says it is, if any. The file itself may forbid more than that name, as when
+        it was renamed, but never less.
+    """
+    by_name = Terms(known.licence, known.non_commercial) if known is not None else None
+    if by_name is not None and by_name.non_commercial:
+        return by_name
+    by_tensors = terms_in(path)
+    return by_tensors if by_tensors is not None and by_tensors.non_commercial else by_name or by_tensors
 
 
 def released_file(file: str) -> ReleasedWeights | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,6 +29,7 @@ __all__ = [
     "remove_weights",
     "sha256_of",
     "show_once",
+    "stated_terms",
     "usable_name",
     "weights_folder",
 ]
@@ -63,6 +64,8 @@ class ImportedWeights:
         Whether some part of the licence forbids commercial use.
     imported
         Date and time (ISO 8601, UTC).
+    options
+        Predictor options that differ from the method's because these weights are better with them.
     """
 
     name: str
@@ -74,6 +77,7 @@ class ImportedWeights:
     licence: str = ""
     non_commercial: bool = False
     imported: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def weights_folder() -> Path:
@@ -128,6 +132,8 @@ def remove_weights(name: str) -> Path:
         raise UnknownNameError("weights of your own", name, found)
     path = found[name].path
     path.unlink()
+    # Adapted weights have a card.
+    path.with_suffix(".md").unlink(missing_ok=True)
     checksums = _read(_CHECKSUMS)
     if checksums.pop(path.name, None) is not None:
         _write(_CHECKSUMS, checksums)
@@ -171,6 +177,12 @@ def show_once(name: str, licence: str) -> bool:
     return True
 
 
+def stated_terms(path: Path) -> tuple[str, bool] | None:
+    """Return the licence in a safetensors file's head and whether it is non-commercial; None if it states none."""
+    found = _described(path)
+    return (found.licence, found.non_commercial) if found.licence or found.non_commercial else None
+
+
 def now() -> str:
     """Return the date and time, ISO 8601, UTC."""
     return datetime.now(UTC).isoformat(timespec="seconds")
@@ -192,7 +204,18 @@ def _described(path: Path) -> ImportedWeights:
         licence=metadata.get("licence", ""),
         non_commercial=metadata.get("non_commercial") == "yes",
         imported=metadata.get("imported", ""),
+        options=_options(metadata.get("options", "")),
     )
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text or "{}")
+    except ValueError:
+        return {}
+    # JSON has no tuples; an option that is a pair is one.
+    pairs = found.items() if isinstance(found, dict) else ()
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in pairs}
 
 
 def _head(path: Path) -> dict[str, str]:

@@ -49,7 +49,8 @@ class FocalClickLesson(nn.Module):
             torch.from_numpy(moved).to(rgb.device),
             feature,
             logits,
-            torch.tensor(boxes, dtype=rgb.dtype, device=rgb.device),
+            # Not in the images' type: bfloat16 has no 257.
+            torch.tensor(boxes, dtype=torch.float32, device=rgb.device),
         )
         loss = focal_click_loss(
             logits.float(),

@@ -1,0 +1,271 @@
+"""Images with references, wherever they come from: what training and evaluation ask of a data set."""
+
+from __future__ import annotations
+
+import logging
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from hashlib import sha1
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_iseg.errors import ImageError, UnknownNameError
+from napari_iseg.interactions import IGNORE
+from napari_iseg.planes import to_rgb
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+__all__ = ["DatasetObject", "LabelledImages", "Sample", "Split", "in_held_back", "in_split"]
+
+Split = Literal["all", "train", "held-back"]
+"""Which images: all, those to train on (about 80 %) or those held back from training (about 20 %)."""
+
+_SPLITS = ("all", "train", "held-back")
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """One image of a data set with its reference.
+
+    Parameters
+    ----------
+    name
+        Of the image; in a folder its file name without the ending.
+    image
+        (H, W), (H, W, 3 or 4), or a volume (K, H, W), of the type stored in the file.
+    labels
+        (H, W) or (K, H, W) int32: 0 background, 1..N objects, -1 ignored.
+    """
+
+    name: str
+    image: NDArray[np.generic] = field(repr=False)
+    labels: NDArray[np.int32] = field(repr=False)
+
+    @property
+    def is_volume(self) -> bool:
+        """Whether axis 0 goes through planes."""
+        return self.labels.ndim == 3
+
+    def plane(self, index: int | None) -> tuple[NDArray[np.generic], NDArray[np.int32]]:
+        """Return the image and the labels of one plane; ``index`` is None for an image that is no volume."""
+        return (self.image, self.labels) if index is None else (self.image[index], self.labels[index])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DatasetObject:
+    """One object on one plane: what an interactive method is asked to segment.
+
+    Parameters
+    ----------
+    name
+        Of the image.
+    plane
+        Index of the plane along axis 0 of a volume, else None.
+    object_id
+        The object's value in the reference.
+    image
+        (H, W, 3) uint8 RGB.
+    truth
+        (H, W) int8: 1 this object, 0 anything else, -1 ignored.
+    """
+
+    name: str
+    plane: int | None
+    object_id: int
+    image: NDArray[np.uint8] = field(repr=False)
+    truth: NDArray[np.int8] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """Where an object lies, before its image is read."""
+
+    name: str
+    plane: int | None
+    object_id: int
+    layer: int
+
+
+class LabelledImages(ABC):
+    """A data set: images with references, by name.
+
+    Objects may lie over each other (a part and its whole): a reference then has several layers, and an image as many
+    samples, with other objects each.
+
+    Parameters
+    ----------
+    path
+        Where it is.
+    labels
+        Name of the references, where there are several kinds.
+    split
+        Which images.
+
+    Attributes
+    ----------
+    names
+        The names of the images in the split, sorted.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such split.
+    """
+
+    names: tuple[str, ...]
+
+    def __init__(self, path: Path, *, labels: str, split: Split) -> None:
+        if split not in _SPLITS:
+            raise UnknownNameError("split", split, _SPLITS)
+        self.path = path
+        self.labels = labels
+        self.split = split
+
+    @abstractmethod
+    def source(self, name: str) -> Path:
+        """Return the file that an image is read from.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no image of that name.
+        """
+
+    @abstractmethod
+    def samples(self, name: str) -> list[Sample]:
+        """Read one image with its reference, once for each layer of the reference.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no image of that name.
+        ImageError
+            If a file cannot be read, the image is neither a plane nor a volume, or its reference has another shape.
+        """
+
+    @abstractmethod
+    def layers(self, name: str) -> list[NDArray[np.int32]]:
+        """Read the layers of one reference, (H, W) or (K, H, W) each: the labels of :meth:`samples`.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no image of that name.
+        ImageError
+            If the file cannot be read or is no reference.
+        """
+
+    def sample(self, name: str) -> Sample:
+        """Read one image with its reference, or with the first layer of it; raises what :meth:`samples` does."""
+        return self.samples(name)[0]
+
+    def is_held_back(self, name: str) -> bool:
+        """Return whether an image is held back from training: see :func:`in_held_back`."""
+        return in_held_back(name)
+
+    def objects(
+        self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1
+    ) -> Iterator[DatasetObject]:
+        """Go through the objects, image by image; always the same ones in the same order.
+
+        An object of a volume is taken on the plane along axis 0 where it is largest.
+
+        Parameters
+        ----------
+        per_image
+            At most this many objects of each image, chosen by a hash of the image's name and the object's value, so
+            that more contain fewer; None for all.
+        limit
+            At most this many objects altogether, spread over the images: the first object of every image, then the
+            second of every image and so on; where not all of a round are wanted, evenly spaced ones of it.
+        min_pixels
+            Leave out objects that have fewer pixels on their plane.
+
+        Raises
+        ------
+        ImageError
+            If there is no object at all, or a file cannot be read.
+        """
+        for name, entries in self._choose(per_image, limit, min_pixels):
+            samples = self.samples(name)
+            # One array for all objects of a plane, so that what a method computes once per image is computed once.
+            shown, rgb = None, None
+            for entry in entries:
+                image, labels = samples[entry.layer].plane(entry.plane)
+                if rgb is None or entry.plane != shown:
+                    shown, rgb = entry.plane, to_rgb(image)
+                yield DatasetObject(name, entry.plane, entry.object_id, rgb, _truth(labels, entry.object_id))
+
+    def count(self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1) -> int:
+        """Return how many objects :meth:`objects` would go through."""
+        return sum(len(entries) for _, entries in self._choose(per_image, limit, min_pixels))
+
+    def _choose(self, per_image: int | None, limit: int | None, min_pixels: int) -> list[tuple[str, list[_Entry]]]:
+        entries = [self._entries(name, min_pixels)[:per_image] for name in self.names]
+        if not any(entries):
+            raise ImageError(
+                f"The references {self.labels!r} of {self.path} hold no object of at least {min_pixels} pixels; "
+                "an object's pixels must have a value from 1 to 65534."
+            )
+        keep = _spread([len(found) for found in entries], limit)
+        return [(name, found[:kept]) for name, found, kept in zip(self.names, entries, keep, strict=True) if kept]
+
+    def _entries(self, name: str, min_pixels: int) -> list[_Entry]:
+        largest: dict[int, tuple[int, int | None, int]] = {}
+        for layer, labels in enumerate(self.layers(name)):
+            for index, plane in enumerate(labels if labels.ndim == 3 else labels[np.newaxis]):
+                values, counts = np.unique(plane[plane > 0], return_counts=True)
+                for value, pixels in zip(values.tolist(), counts.tolist(), strict=True):
+                    if pixels > largest.get(value, (0, None, 0))[0]:
+                        largest[value] = pixels, (index if labels.ndim == 3 else None), layer
+        if not largest:
+            _log.warning("The reference of %r in %s holds no object; the image is left out.", name, self.path)
+        found = [
+            _Entry(name, plane, value, layer)
+            for value, (pixels, plane, layer) in largest.items()
+            if pixels >= min_pixels
+        ]
+        return sorted(found, key=lambda entry: sha1(f"{name}:{entry.object_id}".encode()).digest())
+
+
+def in_held_back(name: str) -> bool:
+    """Return whether an image is held back from training: one in five, decided by its name alone.
+
+    Parameters
+    ----------
+    name
+        File name without the ending (``.nii.gz`` counts as one ending).
+    """
+    return int(sha1(name.encode()).hexdigest(), 16) % 10 < 2
+
+
+def in_split(held_back: bool, split: Split) -> bool:
+    """Return whether an image that is or is not held back belongs to a split."""
+    return split == "all" or held_back == (split == "held-back")
+
+
+def _truth(labels: NDArray[np.int32], object_id: int) -> NDArray[np.int8]:
+    truth: NDArray[np.int8] = (labels == object_id).astype(np.int8)
+    truth[labels == IGNORE] = IGNORE
+    return truth
+
+
+def _spread(counts: Sequence[int], limit: int | None) -> list[int]:
+    """Return how many objects of each image to keep, so that at most ``limit`` remain, spread over the images."""
+    if limit is None:
+        return list(counts)
+    kept = [0] * len(counts)
+    left = limit
+    while left > 0 and (turn := [i for i, count in enumerate(counts) if count > kept[i]]):
+        wanted = min(left, len(turn))
+        for n in range(wanted):
+            kept[turn[(2 * n + 1) * len(turn) // (2 * wanted)]] += 1
+        left -= wanted
+    return kept
