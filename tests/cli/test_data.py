@@ -26,9 +26,9 @@ def davis(tmp_path: Path) -> Path:
     for kind in ("img", "gt"):
         (root / kind).mkdir(parents=True)
     for number in range(10):
-        rgb, labels = procedural_sample(rng, 47)
-        imageio.imwrite(root / "img" / f"{number}.png", rgb)
-        imageio.imwrite(root / "gt" / f"{number}.png", np.where(labels > 0, 255, 0).astype(np.uint8))
+        drawn = procedural_sample(rng, 47)
+        imageio.imwrite(root / "img" / f"{number}.png", drawn.rgb)
+        imageio.imwrite(root / "gt" / f"{number}.png", np.where(drawn.labels > 0, 255, 0).astype(np.uint8))
     trained = sorted(path.stem for path in root.glob("img/*"))
     (root / "img" / f"{trained[0]}.png").write_bytes(b"no image")
     (root / "gt" / f"{trained[3]}.png").unlink()
@@ -37,7 +37,7 @@ def davis(tmp_path: Path) -> Path:
 
 def test_pack_then_train_then_evaluate(run: Run, davis: Path, tmp_path: Path) -> None:
     pack = tmp_path / "pack"
-    done = run("data", "pack", davis, "-o", pack, "--max-mb", 0.04, "--max-side", 40)
+    done = run("data", "pack", davis, "-o", pack, "--max-mb", 0.02, "--max-side", 40)
     assert done.code == 0, done.err
     assert "evenly spaced planes were left out" in done.err
     assert "2 files were left out" in done.err
