@@ -53,7 +53,7 @@ def test_a_released_file_is_evaluated_as_it_is_and_its_terms_are_shown_once(run,
     ("change", "sentence"),
     [
         (["--method", "random-walkr"], "Did you mean 'random-walker'?"),
-        (["--data", "nowhere"], "There is no folder nowhere"),
+        (["--data", "nowhere"], "There is no folder or pack nowhere"),
         (["--split", "test"], "There is no split named 'test'"),
         (["--option", "beta=much"], "must be a number"),
         (["--limit", "0"], "limit must be a whole number of at least 1"),

@@ -182,7 +182,7 @@ def test_grey_and_float_images_are_taken(method: str) -> None:
 
 @pytest.mark.parametrize("method", [n for n, s in METHODS.items() if s.family is not None and s.weights is None])
 def test_a_method_without_weights_says_how_to_get_some(method: str) -> None:
-    with pytest.raises(WeightsError, match="--weights FILE"):
+    with pytest.raises(WeightsError, match="--weights on the command line"):
         napari_iseg.make_predictor(method)
 
 
