@@ -98,6 +98,8 @@ def test_a_run_starts_from_released_weights_and_keeps_their_terms(
     assert non_commercial_licence(tmp_path / "run" / "mini.safetensors") is not None
     # Going on need not name them again.
     assert run(*given, "--max-seconds", 1, "--resume").code == 0
+    done = run(*given, "--max-seconds", 1.5, "--resume", "--weights", "cfr-icl-small")
+    assert (done.code, "--weights does not count" in done.err) == (0, True), done.err
     assert non_commercial_licence(tmp_path / "run" / "mini.safetensors") is not None
 
 

@@ -116,6 +116,32 @@ def test_a_run_goes_on_in_the_middle_of_a_stage_with_the_same_bits(
     assert same({**halted, "elapsed": 0}, {**straight, "elapsed": 0})
 
 
+def test_a_checkpoint_from_before_there_were_rates_is_gone_on_from(
+    pictures: dict[str, list[Picture]], tmp_path: Path
+) -> None:
+    recipe = replace(RECIPE, steps=4, rates={"backbone": 0.1})
+    Trainer(recipe, pictures, tmp_path, steps=2).run()
+    # Such a run had one rate, two groups of parameters (the ones that decay first), and no terms.
+    state = checkpoint_of(tmp_path)
+    plain = Trainer(RECIPE, pictures, tmp_path / "plain", steps=2)
+    plain.run()
+    old = checkpoint_of(tmp_path / "plain")
+    assert [group["weight_decay"] for group in old["optimizer"]["param_groups"]] == [RECIPE.weight_decay, 0.0]
+    for checkpoint, folder in ((state, tmp_path), (old, tmp_path / "plain")):
+        for group in checkpoint["optimizer"]["param_groups"]:
+            del group["rate"]
+        del checkpoint["terms"]
+        torch.save(checkpoint, folder / "checkpoint.pt")
+    for found, folder, expected in ((RECIPE, tmp_path / "plain", {1.0}), (recipe, tmp_path, {1.0, 0.1})):
+        again = Trainer(found, pictures, folder, steps=4)
+        again.resume()
+        again.run()
+        groups = checkpoint_of(folder)["optimizer"]["param_groups"]
+        assert {group["rate"] for group in groups} == expected
+        assert len({group["lr"] / group["rate"] for group in groups}) == 1
+        assert checkpoint_of(folder)["step"] == 4
+
+
 @pytest.mark.slow
 def test_sigterm_saves_and_says_how_to_go_on(folder: Path, tmp_path: Path) -> None:
     recipe, output = tmp_path / "tiny.toml", tmp_path / "run"

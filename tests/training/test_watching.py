@@ -11,10 +11,12 @@ import pytest
 import torch
 from tests.training.running import RECIPE, make_folder
 
+from napari_iseg.io.bad_input import BadInput
 from napari_iseg.io.dataset import in_held_back
 from napari_iseg.training.data import load_pictures
 from napari_iseg.training.held_back import HeldBack, load_held_back
 from napari_iseg.training.loop import Trainer
+from napari_iseg.training.packing import pack_folders
 from napari_iseg.training.progress import RunLog
 from napari_iseg.training.starting_point import build_network
 from napari_iseg.training.watching import Position, Watch
@@ -39,6 +41,16 @@ def test_the_held_back_objects_are_few_and_held_back(folder: Path, tmp_path: Pat
     assert [(one.name, one.object_id) for one in found["cells"]] == [
         (one.name, one.object_id) for one in again["cells"]
     ]
+
+
+def test_held_back_planes_of_a_pack_are_looked_at_and_a_pack_without_any_gives_none(
+    folder: Path, tmp_path: Path
+) -> None:
+    pack_folders([folder], tmp_path / "with", bad_input=BadInput())
+    pack_folders([folder], tmp_path / "without", bad_input=BadInput(), split="train")
+    found = load_held_back([tmp_path / "with", tmp_path / "without"], per_folder=2, min_pixels=20)
+    assert list(found) == ["with"]
+    assert all(in_held_back(one.name.removeprefix("cells/")) for one in found["with"])
 
 
 def test_a_run_tells_how_well_held_back_objects_go(folder: Path, tmp_path: Path) -> None:
