@@ -161,7 +161,7 @@ def test_a_run_given_in_samples_ends_with_them_and_at_its_milestones(tmp_path: P
 
 def test_lengths_and_schedules_that_make_no_sense_are_refused() -> None:
     for wrong in ({"samples": None}, {"seconds": 3.0}):
-        with pytest.raises(IsegError, match="no length; give it one of|one length; 3 seconds and"):
+        with pytest.raises(IsegError, match=r"no length; give it one of|one length; 3 seconds and"):
             replace(TINY_RUN, **wrong)
     with pytest.raises(IsegError, match="as 'samples' too"):
         replace(TINY_RUN, samples=None, seconds=3.0, epoch_samples=8)
