@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 import torch
+from tests.methods import FAMILIES, NETWORK_METHODS, tiny_network
 from tests.seeded import TINY, seeded_network
 
-from napari_iseg import Click, open_session
+from napari_iseg import METHODS, Click, open_session
 from napari_iseg.errors import ImageError, IsegError, OptionError, WeightsError
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.models.simpleclick import FAMILY
 from napari_iseg.training.adapted_weights import free_name, keep_adapted
-from napari_iseg.training.adapting import AdaptProgress, adapt
+from napari_iseg.training.adapting import AdaptProgress, _crop_side, _Run, adapt
 from napari_iseg.training.examples import Example, Score, held_back_of, score
 from napari_iseg.zoo.weights_folder import imported_weights, remove_weights
 
@@ -97,6 +98,60 @@ def test_only_what_was_asked_for_is_trained(weights: Path, parts: str) -> None:
     )
 
 
+@pytest.mark.parametrize("method", [name for name in NETWORK_METHODS if name != "simpleclick"])
+@pytest.mark.parametrize("parts", ["prompts", "head"])
+def test_every_network_adapts_by_its_parts(method: str, parts: str, tmp_path: Path) -> None:
+    family = FAMILIES[METHODS[method].family]
+    file = tmp_path / "tiny.safetensors"
+    family.save(file, tiny_network(family), {}, exact=True)
+    examples = [example("a"), example("b")]
+    seen: list[AdaptProgress] = []
+    run = _Run(examples, method, file, parts, 60.0, 40.0, "cpu", np.random.default_rng(0), seen.append, lambda: False)
+    run.cancelled = lambda: bool(seen) and seen[-1].samples >= 16
+    assert run._learn(60.0)
+    before = family.load(file).state_dict()
+    named = (*family.prompt_layers, *(family.head if parts == "head" else ()))
+    parameters = dict(run.network.named_parameters())
+    moved = {name for name, value in parameters.items() if not torch.equal(before[name], value.cpu())}
+    assert moved
+    assert all(name.startswith(named) for name in moved)
+
+
+@pytest.mark.parametrize("method", NETWORK_METHODS)
+def test_crops_have_a_size_that_every_published_network_accepts(method: str) -> None:
+    for config in FAMILIES[METHODS[method].family].configs.values():
+        side = _crop_side(config)
+        assert config.accepts((side, side))
+        assert side <= 192 or side == max(config.image_size)
+
+
+def test_prompts_that_were_not_clicked_keep_what_they_were_taught(tmp_path: Path) -> None:
+    family = FAMILIES[METHODS["focalclick-xl"].family]
+    file = tmp_path / "tiny.safetensors"
+    family.save(file, tiny_network(family), {}, exact=True)
+    examples = [example("a"), example("b")]
+    run = _Run(
+        examples,
+        "focalclick-xl",
+        file,
+        "all",
+        60.0,
+        40.0,
+        "cpu",
+        np.random.default_rng(0),
+        lambda now: None,
+        lambda: False,
+    )
+    run.cancelled = lambda: run.now.samples >= 16
+    assert run._learn(60.0)
+    before, after = family.load(file).state_dict(), run.network.state_dict()
+    for kind in ("box", "scribble", "mask"):
+        assert torch.equal(before[f"object_net.prompting.{kind}.weight"], after[f"object_net.prompting.{kind}.weight"])
+    assert not torch.equal(before["object_net.prompting.click.weight"], after["object_net.prompting.click.weight"])
+    details = [name for name in before if name.startswith("detail_net.")]
+    assert all(torch.equal(before[name], after[name]) for name in details)
+
+
 def test_adapted_weights_are_better_kept_and_used(weights: Path) -> None:
     examples = [example(str(number)) for number in range(5)]
     result = adapt(examples, method="simpleclick", weights=weights, seconds=60.0, judge_every=4.0, seed=1)
@@ -108,10 +163,10 @@ def test_adapted_weights_are_better_kept_and_used(weights: Path) -> None:
     assert imported_weights()["mine"].methods[0] == "simpleclick"
     session = open_session(examples[0].rgb, "simpleclick", weights="mine")
     session.add(Click(48, 48))
-    # The file has half the precision of the network that was judged.
     _, judged = held_back_of(examples, np.random.default_rng(1))
     again = score(make_predictor("simpleclick", weights="mine", options={"threshold": 0.5}), judged)
-    assert again.clicks == pytest.approx(result.after.clicks, abs=0.5)
+    # What was judged is what was kept, to the last bit.
+    assert again == result.after
     with pytest.raises(WeightsError, match="already"):
         free_name("mine")
     remove_weights("mine")

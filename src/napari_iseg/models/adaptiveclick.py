@@ -422,4 +422,6 @@ FAMILY = Family(
         "click_aware_decoder.transformer_ffn_layers.0.linear1.weight",
     ),
     from_upstream=_from_upstream,
+    prompt_layers=("patch_embed_coords.",),
+    head=("neck.", "pixel_decoder.", "decoder."),
 )

@@ -371,4 +371,6 @@ FAMILY = Family(
     first_click_counts=True,
     # Which proposal is the likeliest is a choice, through which nothing is learned; the matching loss reaches these.
     at_rest=("proposals.decoder.head.class_embed",),
+    prompt_layers=("proposals.patch_embed_coords.", "refinement.clicks."),
+    head=("proposals.neck.", "proposals.pixel_decoder.", "proposals.decoder.", "refinement."),
 )

@@ -47,7 +47,7 @@ class Family:
         parts for other prompts, or that are trained apart.
     prompt_layers, head
         Beginnings of the names of the parameters that take the prompts in, and of those that make the mask of what the
-        backbone sees: what adapting to a user's images may be limited to.
+        backbone sees, adapters included: what adapting to a user's images may be limited to.
     """
 
     name: str

@@ -289,4 +289,6 @@ FAMILY = Family(
             disk_radius=3.0,
         ),
     },
+    prompt_layers=("object_net.prompting.",),
+    head=("object_net.head.", "object_net.mlp.", "object_net.context.", "context_net.adapters."),
 )

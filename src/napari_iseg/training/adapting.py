@@ -38,6 +38,7 @@ PARTS = ("prompts", "head", "all")
 
 _BATCH = 8
 _MOST_PIXELS = 192
+_FEWEST_PIXELS = 96
 _RATES = {"prompts": 1e-3, "head": 5e-4, "all": 3e-4}
 # Given up after so many judgements without a better one.
 _PATIENCE = 5
@@ -184,7 +185,6 @@ class _Run:
         # The predictor's own network stays as it is; a copy learns.
         network: Any = copy.deepcopy(loaded.network)
         family: Family = resolve(spec.family)
-        learned = _chosen(network, family, parts)
         self.seconds, self.judge_every, self.rng = seconds, judge_every, rng
         self.report, self.cancelled = progress, cancelled
         size = _crop_side(network.config)
@@ -197,8 +197,11 @@ class _Run:
             seconds=seconds,
             icl_terms=2,
             sampled_passes=(0, 2),
+            lesson=dict(getattr(resolve(spec.lesson), "adapting", {})),
         )
         self.lesson = make_lesson(network, recipe)
+        # After the lesson, which may have frozen what it does not teach.
+        learned = _chosen(network, family, parts)
         self.network = network
         self.device = next(network.parameters()).device
         self.rate = _RATES[parts]
@@ -217,13 +220,14 @@ class _Run:
         best, kept, stale, ended = before, None, 0, False
         while stale < _PATIENCE and not ended and self.elapsed + cost < self.seconds:
             ended = self._learn(min(max(self.judge_every, 8 * cost), self.seconds - self.elapsed - cost))
+            candidate = _as_kept(self.average.module)
             try:
-                new, cost = self._judge(self.average.module)
+                new, cost = self._judge(candidate)
             except CancelledError:
                 ended = True
                 break
             if new.better_than(best):
-                best, kept, stale = new, copy.deepcopy(self.average.module).cpu().eval(), 0
+                best, kept, stale = new, candidate.cpu().eval(), 0
             else:
                 stale += 1
         names = tuple(dict.fromkeys(one.name for one in self.objects))
@@ -232,7 +236,7 @@ class _Run:
     def _judge(self, network: Any) -> tuple[Score, float]:
         """Return a network's score on the held-back objects, and how many seconds that took."""
         begin = time.monotonic()
-        predictor = type(self.predictor)(copy.deepcopy(network), options=self.predictor.options)
+        predictor = type(self.predictor)(network, options=self.predictor.options)
         found = score(predictor, self.objects, cancelled=self.cancelled)
         self._tell(scores=(*self.now.scores, (self.elapsed, found)))
         return found, time.monotonic() - begin
@@ -268,7 +272,7 @@ def _chosen(network: nn.Module, family: Family, parts: str) -> list[nn.Parameter
     beginnings = {"prompts": family.prompt_layers, "head": (*family.prompt_layers, *family.head), "all": ("",)}[parts]
     chosen = []
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(name.startswith(tuple(beginnings)))
+        parameter.requires_grad_(parameter.requires_grad and name.startswith(tuple(beginnings)))
         if parameter.requires_grad:
             chosen.append(parameter)
     if not chosen:
@@ -276,10 +280,24 @@ def _chosen(network: nn.Module, family: Family, parts: str) -> list[nn.Parameter
     return chosen
 
 
+def _as_kept(network: nn.Module) -> nn.Module:
+    """Return a copy with every weight as a file of half precision has it: what is judged is what is kept."""
+    rounded = copy.deepcopy(network)
+    with torch.no_grad():
+        for tensor in rounded.state_dict().values():
+            if tensor.is_floating_point():
+                tensor.copy_(tensor.half().float())
+    return rounded
+
+
 def _crop_side(config: Any) -> int:
     """Return the side of the crops to train on: what the network sees, or less where that would be slow."""
     own = getattr(config, "image_size", None)
-    return int(max(own)) if own is not None and max(own) <= _MOST_PIXELS else _MOST_PIXELS
+    if own is not None and max(own) <= _MOST_PIXELS:
+        return int(max(own))
+    # Not every transformer divides every size into windows.
+    fitting = [side for side in range(_MOST_PIXELS, _FEWEST_PIXELS - 1, -1) if config.accepts((side, side))]
+    return fitting[0] if fitting else int(max(own or (_MOST_PIXELS,)))
 
 
 def _batches(pictures: list[Picture], recipe: Recipe, size: int, seed: int) -> Iterator[tuple[torch.Tensor, ...]]:

@@ -28,7 +28,8 @@ def make_lesson(network: nn.Module, recipe: Recipe) -> Any:
         and the loss as it compares between steps. All of a step happens in that one call, so that many devices can
         share it. A class whose ``takes_levels`` is true takes a fourth argument, (B, L, H, W) label maps of the crops;
         it is given where the recipe's data say ``levels``. One whose ``takes_alpha`` is true takes (B, H, W) alpha
-        there, where they say ``soft_factor``.
+        there, where they say ``soft_factor``. ``adapting``, if a class has it, are the options with which it adapts
+        weights to a user's images.
 
     Raises
     ------

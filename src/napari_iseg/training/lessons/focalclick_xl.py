@@ -5,7 +5,7 @@ Chen et al., FocalClick-XL, section 5.1: three stages, a run and a recipe each, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import torch
 from torch import Tensor, nn
@@ -75,6 +75,9 @@ class FocalClickXLLesson(nn.Module):
     """
 
     takes_alpha = True
+    # To a user's images it adapts by clicks alone: what other prompts have been taught must not be overwritten, and
+    # hard labels say nothing about soft edges.
+    adapting: ClassVar[dict[str, Any]] = {"stage": "objects", "layers_follow": False}
 
     def __init__(
         self,
