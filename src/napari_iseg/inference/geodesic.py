@@ -15,26 +15,22 @@ from scipy.sparse import csr_array
 from scipy.sparse.csgraph import dijkstra
 
 from napari_iseg.inference.colour_model import object_share
-from napari_iseg.inference.prediction import Prediction, Window
-from napari_iseg.inference.predictor import CancelledError, never
-from napari_iseg.inference.seeds import FREE, INSIDE, OUTSIDE, ReducedImage, draw_seeds, neighbours, reduce_image
-from napari_iseg.interactions import MaskPrompt
+from napari_iseg.inference.predictor import CancelledError
+from napari_iseg.inference.seeded_predictor import SeededPredictor
+from napari_iseg.inference.seeds import INSIDE, OUTSIDE, ReducedImage, neighbours
 from napari_iseg.zoo import GeodesicOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-    from napari_iseg.interactions import Prompt
 
 __all__ = ["GeodesicPredictor", "geodesic_distance"]
 
 
-class GeodesicPredictor:
+class GeodesicPredictor(SeededPredictor[GeodesicOptions]):
     """Geodesic segmentation as a predictor.
 
-    Prompts become seeds as :mod:`napari_iseg.inference.seeds` says; a mask as the newest prompt is itself the answer.
     A pixel's probability is its distance to the background's seeds over the sum of its distances to both: 0.5 where
     both are equally far, which is the paper's segmentation.
 
@@ -45,51 +41,15 @@ class GeodesicPredictor:
     """
 
     def __init__(self, *, options: GeodesicOptions | None = None) -> None:
-        self._options = options or GeodesicOptions()
+        super().__init__(options or GeodesicOptions())
 
-    @property
-    def options(self) -> GeodesicOptions:
-        """The options it works with."""
-        return self._options
-
-    def encode(self, image: NDArray[np.uint8]) -> ReducedImage:
-        """Reduce an image, (H, W, 3) uint8, so that its longer side has at most ``options.max_side`` pixels."""
-        return reduce_image(image, self._options.max_side)
-
-    def predict(
-        self,
-        encoding: ReducedImage,
-        prompts: Sequence[Prompt],
-        previous: Prediction | None,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Prediction:
-        """Answer one state of the prompts; ``previous`` makes no difference.
-
-        Returns
-        -------
-        Prediction
-            At the reduced size, over the whole image.
-
-        Raises
-        ------
-        CancelledError
-            If ``cancelled()`` became True.
-        """
-        if isinstance(prompts[-1], MaskPrompt):
-            return Prediction.from_mask(prompts[-1].mask)
-        seeds = draw_seeds(encoding, prompts, self._options.seed_radius)
-        if cancelled():
-            raise CancelledError
-        patch = self._compare(encoding, seeds, cancelled)
-        return Prediction.single(encoding.shape, Window.whole(encoding.shape), patch, forwards=1)
-
-    def _compare(
+    def _decide(
         self, image: ReducedImage, seeds: NDArray[np.int32], cancelled: Callable[[], bool]
     ) -> NDArray[np.float32]:
         """Return the probability of the inside, (h, w) float32 in [0, 1]."""
         inside, outside = seeds == INSIDE, seeds == OUTSIDE
-        if not (seeds == FREE).any() or not inside.any() or not outside.any():
+        if not outside.any():
+            # Nothing to compare with.
             only: NDArray[np.float32] = inside.astype(np.float32)
             return only
         shown, others, answer = inside, outside, np.zeros(image.grid)

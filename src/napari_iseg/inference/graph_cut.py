@@ -15,18 +15,15 @@ from scipy import ndimage
 
 from napari_iseg.errors import IsegError
 from napari_iseg.inference.colour_model import object_share
-from napari_iseg.inference.prediction import Prediction, Window
 from napari_iseg.inference.predictor import CancelledError, never
-from napari_iseg.inference.seeds import FREE, INSIDE, OUTSIDE, ReducedImage, draw_seeds, neighbours, reduce_image
-from napari_iseg.interactions import MaskPrompt
+from napari_iseg.inference.seeded_predictor import SeededPredictor
+from napari_iseg.inference.seeds import INSIDE, OUTSIDE, ReducedImage, neighbours
 from napari_iseg.zoo import GraphCutOptions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
-
-    from napari_iseg.interactions import Prompt
 
 __all__ = ["LEVELS", "GraphCutPredictor", "nested_cuts"]
 
@@ -37,10 +34,8 @@ LEVELS = (0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1)
 _UNIT = 2.0**-16
 
 
-class GraphCutPredictor:
+class GraphCutPredictor(SeededPredictor[GraphCutOptions]):
     """Interactive graph cut as a predictor.
-
-    Prompts become seeds as :mod:`napari_iseg.inference.seeds` says; a mask as the newest prompt is itself the answer.
 
     A cut says yes or no. To make the threshold mean something, the cut is computed anew for nine thresholds t, with
     the odds of the object lowered by t / (1 - t) in every pixel. The lower t the larger the cut, each holds the one
@@ -64,47 +59,15 @@ class GraphCutPredictor:
                 "The method 'graph-cut' needs PyMaxflow (licence: GPL), which is not installed; "
                 "pip install 'napari-iseg[graph-cut]', or take 'geodesic' or 'random-walker'."
             )
-        self._options = options or GraphCutOptions()
+        super().__init__(options or GraphCutOptions())
 
-    @property
-    def options(self) -> GraphCutOptions:
-        """The options it works with."""
-        return self._options
-
-    def encode(self, image: NDArray[np.uint8]) -> ReducedImage:
-        """Reduce an image, (H, W, 3) uint8, so that its longer side has at most ``options.max_side`` pixels."""
-        return reduce_image(image, self._options.max_side)
-
-    def predict(
-        self,
-        encoding: ReducedImage,
-        prompts: Sequence[Prompt],
-        previous: Prediction | None,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Prediction:
-        """Answer one state of the prompts; ``previous`` makes no difference.
-
-        Returns
-        -------
-        Prediction
-            At the reduced size, over the whole image.
-
-        Raises
-        ------
-        CancelledError
-            If ``cancelled()`` became True.
-        """
-        if isinstance(prompts[-1], MaskPrompt):
-            return Prediction.from_mask(prompts[-1].mask)
-        seeds = draw_seeds(encoding, prompts, self._options.seed_radius)
-        patch = self._cut(encoding, seeds, cancelled)
-        return Prediction.single(encoding.shape, Window.whole(encoding.shape), patch, forwards=1)
-
-    def _cut(self, image: ReducedImage, seeds: NDArray[np.int32], cancelled: Callable[[], bool]) -> NDArray[np.float32]:
+    def _decide(
+        self, image: ReducedImage, seeds: NDArray[np.int32], cancelled: Callable[[], bool]
+    ) -> NDArray[np.float32]:
         """Return the probability of the inside, (h, w) float32 in [0, 1]."""
         inside, outside = seeds == INSIDE, seeds == OUTSIDE
-        if not (seeds == FREE).any() or not inside.any() or not outside.any():
+        if not outside.any():
+            # Nothing to cut it from.
             only: NDArray[np.float32] = inside.astype(np.float32)
             return only
         links = [self._options.smoothness * link for link in contrast_links(image.data)]

@@ -11,26 +11,20 @@ from typing import TYPE_CHECKING
 import numpy as np
 from skimage.segmentation import random_walker
 
-from napari_iseg.inference.prediction import Prediction, Window
-from napari_iseg.inference.predictor import CancelledError, never
-from napari_iseg.inference.seeds import FREE, INSIDE, ReducedImage, draw_seeds, reduce_image
-from napari_iseg.interactions import MaskPrompt
+from napari_iseg.inference.seeded_predictor import SeededPredictor
+from napari_iseg.inference.seeds import ReducedImage
 from napari_iseg.zoo import RandomWalkerOptions
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from numpy.typing import NDArray
-
-    from napari_iseg.interactions import Prompt
 
 __all__ = ["RandomWalkerPredictor"]
 
 
-class RandomWalkerPredictor:
+class RandomWalkerPredictor(SeededPredictor[RandomWalkerOptions]):
     """The random walker as a predictor.
-
-    Prompts become seeds as :mod:`napari_iseg.inference.seeds` says; a mask as the newest prompt is itself the answer.
 
     Parameters
     ----------
@@ -39,58 +33,25 @@ class RandomWalkerPredictor:
     """
 
     def __init__(self, *, options: RandomWalkerOptions | None = None) -> None:
-        self._options = options or RandomWalkerOptions()
-
-    @property
-    def options(self) -> RandomWalkerOptions:
-        """The options it works with."""
-        return self._options
+        super().__init__(options or RandomWalkerOptions())
 
     def encode(self, image: NDArray[np.uint8]) -> ReducedImage:
         """Reduce an image, (H, W, 3) uint8, so that its longer side has at most ``options.max_side`` pixels."""
-        reduced = reduce_image(image, self._options.max_side)
+        reduced = super().encode(image)
         if not reduced.data.std():
             # The walker divides by the standard deviation; to it, so faint a ramp is as good as no contrast.
             ramp = np.linspace(0, 1e-6, reduced.data.size).reshape(reduced.data.shape)
             return ReducedImage(reduced.shape, ramp)
         return reduced
 
-    def predict(
-        self,
-        encoding: ReducedImage,
-        prompts: Sequence[Prompt],
-        previous: Prediction | None,
-        *,
-        cancelled: Callable[[], bool] = never,
-    ) -> Prediction:
-        """Answer one state of the prompts; ``previous`` makes no difference.
-
-        Returns
-        -------
-        Prediction
-            At the reduced size, over the whole image.
-
-        Raises
-        ------
-        CancelledError
-            If ``cancelled()`` became True.
-        """
-        if isinstance(prompts[-1], MaskPrompt):
-            return Prediction.from_mask(prompts[-1].mask)
-        seeds = draw_seeds(encoding, prompts, self._options.seed_radius)
-        if cancelled():
-            raise CancelledError
-        patch = _walk(encoding.data, seeds, self._options.beta)
-        return Prediction.single(encoding.shape, Window.whole(encoding.shape), patch, forwards=1)
+    def _decide(
+        self, image: ReducedImage, seeds: NDArray[np.int32], cancelled: Callable[[], bool]
+    ) -> NDArray[np.float32]:
+        return _walk(image.data, seeds, self._options.beta)
 
 
 def _walk(data: NDArray[np.float64], seeds: NDArray[np.int32], beta: float) -> NDArray[np.float32]:
     """Return the probability of the inside, (h, w) float32 in [0, 1]."""
-    free, inside = seeds == FREE, seeds == INSIDE
-    if not free.any() or not inside.any():
-        # With one kind of seed, or with no pixel left to decide, there is nothing to walk.
-        only: NDArray[np.float32] = inside.astype(np.float32)
-        return only
     # "bf" is exact and always takes the same time; conjugate gradients stop early, or take a minute, on weak links.
     # prob_tol only decides about a warning: rounding beyond [0, 1] is clipped here.
     probability = random_walker(

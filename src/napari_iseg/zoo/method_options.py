@@ -15,6 +15,7 @@ __all__ = [
     "GeodesicOptions",
     "GraphCutOptions",
     "RandomWalkerOptions",
+    "SeededOptions",
 ]
 
 
@@ -105,12 +106,18 @@ class FocalClickXLOptions(CascadeOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RandomWalkerOptions(Options):
+class SeededOptions(Options):
+    """Options of every method without a network."""
+
+    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
+    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RandomWalkerOptions(SeededOptions):
     """Options of the random walker (Grady 2006)."""
 
     beta: float = option(1000.0, "How strongly an edge in the image stops the walker", above=0)
-    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
-    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,7 +137,7 @@ class DISNetOptions(Options):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GraphCutOptions(Options):
+class GraphCutOptions(SeededOptions):
     """Options of the interactive graph cut (Boykov and Jolly 2001, with the terms of GrabCut)."""
 
     smoothness: float = option(10.0, "Price of one pixel of outline where the image has no edge", minimum=0)
@@ -139,12 +146,10 @@ class GraphCutOptions(Options):
         1, "How often the colours are learned anew from the cut, as in GrabCut", minimum=0, maximum=20
     )
     connected: bool = option(True, "Keep only what hangs together with a positive prompt")
-    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
-    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GeodesicOptions(Options):
+class GeodesicOptions(SeededOptions):
     """Options of the geodesic segmentation (Bai and Sapiro 2007; Criminisi et al. 2008)."""
 
     image_weight: float = option(
@@ -154,5 +159,3 @@ class GeodesicOptions(Options):
         1000.0, "Length in pixels of a way that crosses from a colour of the background to one of the object", minimum=0
     )
     renewals: int = option(1, "How often the colours are learned anew from the answer", minimum=0, maximum=20)
-    max_side: int = option(256, "The image is reduced to at most this many pixels a side, for speed", minimum=32)
-    seed_radius: float = option(5.0, "Radius in image pixels of the disk that a click seeds", minimum=0)
