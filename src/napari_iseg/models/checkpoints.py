@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["load_state", "require_all_keys", "save_checkpoint"]
+__all__ = ["load_state", "require_all_keys", "require_parameters", "save_checkpoint"]
 
 _log = logging.getLogger(__name__)
 
@@ -83,6 +83,31 @@ def load_state(path: Path, *, stage: int = -1) -> tuple[dict[str, Tensor], dict[
     if path.suffix in (".pth", ".pt", ".ckpt"):
         return _read_released(path, stage)
     raise WeightsError(f"{path.name} is no weights file; expected a name ending in .safetensors or .pth.")
+
+
+def require_parameters(kind: str, params: Mapping[str, Any], only: Mapping[str, Any]) -> None:
+    """Check that released weights were made with constructor parameters that we can follow.
+
+    Parameters
+    ----------
+    kind
+        The kind of network, as the message names it.
+    params
+        What was saved beside the weights; a parameter that is missing passes.
+    only
+        Parameters to the one value that every published model has.
+
+    Raises
+    ------
+    WeightsError
+        If one has another value.
+    """
+    for name, expected in only.items():
+        if params.get(name, expected) != expected:
+            raise WeightsError(
+                f"These {kind} weights were made with {name} = {params[name]!r}; only {expected!r}, as in every "
+                "published model, is supported. Use one of the published files."
+            )
 
 
 def require_all_keys(path: Path, network: str, state: Mapping[str, Tensor], keys: Iterable[str]) -> None:

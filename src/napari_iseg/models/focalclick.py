@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from torchvision.ops import roi_align
 
-from napari_iseg.errors import WeightsError
 from napari_iseg.models._blocks import click_disks, normalise_rgb
+from napari_iseg.models.checkpoints import require_parameters
 from napari_iseg.models.families import Family
 from napari_iseg.models.hrnet import ClickStem, HRNetOCR, fit, implied_sizes, without_dead_weights
 from napari_iseg.models.segformer import MixTransformer, MLPHead, PatchEmbed, initialise_segformer, translate_mit
@@ -304,12 +304,7 @@ def from_upstream(state: Mapping[str, Tensor], params: Mapping[str, Any]) -> tup
     WeightsError
         If a parameter makes another network than any published one.
     """
-    for name, expected in _ONLY.items():
-        if params.get(name, expected) != expected:
-            raise WeightsError(
-                f"These FocalClick weights were made with {name} = {params[name]!r}; only {expected!r}, as in every "
-                "published model, is supported. Use one of the published files."
-            )
+    require_parameters("FocalClick", params, _ONLY)
     half = params.get("pipeline_version", "s2") == "s1"
     refiner_width = state["refiner.image_conv1.conv.weight"].shape[0]
     if "feature_extractor.backbone.patch_embed1.proj.weight" in state:

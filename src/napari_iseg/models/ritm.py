@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from napari_iseg.errors import WeightsError
 from napari_iseg.models._blocks import click_disks, normalise_rgb
+from napari_iseg.models.checkpoints import require_parameters
 from napari_iseg.models.families import Family
 from napari_iseg.models.hrnet import ClickStem, HRNetOCR, fit, implied_sizes, without_dead_weights
 
@@ -132,12 +132,7 @@ def from_upstream(state: Mapping[str, Tensor], params: Mapping[str, Any]) -> tup
     WeightsError
         If a parameter makes another network than any published one.
     """
-    for name, expected in _ONLY.items():
-        if params.get(name, expected) != expected:
-            raise WeightsError(
-                f"These RITM weights were made with {name} = {params[name]!r}; only {expected!r}, as in every "
-                "published model, is supported. Use one of the published files."
-            )
+    require_parameters("RITM", params, _ONLY)
     config = RITMConfig(
         **implied_sizes(state),
         disk_radius=float(params.get("norm_radius", 5)),
