@@ -98,6 +98,23 @@ def test_a_click_with_one_negative_coordinate_counts() -> None:
     assert maps[0, 1].sum() == 0
 
 
+@pytest.mark.parametrize("radius", [3.0, 5.0, 7.5])
+def test_disks_are_all_pixels_within_the_radius_of_some_click(radius: float) -> None:
+    rng = np.random.default_rng(0)
+    points = np.full((3, 12, 3), -1.0, np.float32)
+    for row in (0, 1, 5, 6, 8):
+        points[:, row] = rng.uniform(-4, 44, (3, 3))
+    maps = click_disks(torch.from_numpy(points), (30, 40), radius)
+    rows, columns = np.mgrid[:30, :40]
+    for sample in range(3):
+        for sign in range(2):
+            expected = np.zeros((30, 40), bool)
+            for row, column, _ in points[sample, 6 * sign : 6 * sign + 6]:
+                if max(row, column) >= 0:
+                    expected |= (rows - row) ** 2 + (columns - column) ** 2 <= np.float32(radius**2)
+            assert np.array_equal(maps[sample, sign].numpy() > 0, expected)
+
+
 def test_windows_split_and_merge_exactly() -> None:
     grid, count = (6, 4), (3, 2)
     tokens = torch.arange(2 * 24 * 5, dtype=torch.float32).reshape(2, 24, 5)

@@ -49,19 +49,18 @@ def click_disks(points: Tensor, shape: tuple[int, int], radius: float = 5.0) -> 
     Tensor
         (B, 2, H, W) float32: 1 within ``radius`` of a positive (channel 0) or negative (channel 1) click, else 0.
     """
-    batch, doubled, _ = points.shape
-    row, column, _ = points.reshape(batch, 2, doubled // 2, 3).unbind(-1)
-    unused = torch.maximum(row, column) < 0
-    # Most slots are empty, above all in training; only those that some sample uses are drawn.
-    # (A tensor without values, on the meta device, has none to tell by.)
-    if not points.is_meta:
-        slots = torch.nonzero(~unused.all(dim=(0, 1)))[:, 0]
-        if not len(slots):
-            return points.new_zeros(batch, 2, *shape)
-        row, column, unused = row[..., slots], column[..., slots], unused[..., slots]
-    rows = torch.arange(shape[0], dtype=points.dtype, device=points.device)
-    columns = torch.arange(shape[1], dtype=points.dtype, device=points.device)
-    down = (rows - row.masked_fill(unused, float("inf"))[..., None]).square()
-    across = (columns - column[..., None]).square()
-    distance = down[..., :, None] + across[..., None, :]
-    return (distance.amin(dim=2) <= radius**2).to(points.dtype)
+    maps = points.new_zeros(len(points), 2, *shape)
+    # A tensor on the meta device has no values to tell by.
+    if points.is_meta:
+        return maps
+    row, column, _ = points.reshape(len(points), 2, -1, 3).unbind(-1)
+    # Most slots are empty, above all in training, and a disk is small: only what lies near a click is looked at.
+    sample, sign, slot = torch.nonzero(torch.maximum(row, column) >= 0, as_tuple=True)
+    row, column = row[sample, sign, slot, None], column[sample, sign, slot, None]
+    steps = torch.arange(-int(radius) - 1, int(radius) + 2, device=points.device)
+    rows, columns = row.round().long() + steps, column.round().long() + steps
+    inside = (rows - row).square()[:, :, None] + (columns - column).square()[:, None] <= radius**2
+    inside &= ((rows >= 0) & (rows < shape[0]))[:, :, None] & ((columns >= 0) & (columns < shape[1]))[:, None]
+    click, down, across = torch.nonzero(inside, as_tuple=True)
+    maps[sample[click], sign[click], rows[click, down], columns[click, across]] = 1
+    return maps
