@@ -87,7 +87,7 @@ def test_released_network_golden(shared: Path, case: str) -> None:
         points = torch.from_numpy(golden["points"])
         answer = network.answer(image, points)
         disks = click_disks(points, (rows, columns), network.config.disk_radius)
-        tokens = network.tokens(image, disks)[0].flatten(1).T
+        tokens = network.encode(image, points, disks)[0][0].flatten(1).T
     np.testing.assert_array_equal(disks.sum(dim=(0, 2, 3)).numpy(), golden["disk_area"])
     stride, mask_stride = (7, 8) if "base" in case else (1, 4)
     tolerance = 2e-3 if "base" in case else 1e-4

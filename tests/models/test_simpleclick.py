@@ -13,6 +13,7 @@ from tests.golden.make_golden import FOLDER, NETWORKS, network_output
 from tests.seeded import TINY, seeded_network
 
 from napari_iseg.models._blocks import click_disks
+from napari_iseg.models.conv_stem import ConvStem, SkipNeck, prompt_convolution
 from napari_iseg.models.simpleclick import (
     FAMILY,
     SimpleClick,
@@ -65,7 +66,7 @@ def test_released_network_golden(shared: Path, case: str) -> None:
     network = released_network(shared, case.rsplit("_", 1)[0])
     with torch.no_grad():
         logits = network(image, points)[0, 0].numpy()
-        tokens = network.tokens(image, points)[0].flatten(1).T.numpy()
+        tokens = network.encode(image, points)[0][0].flatten(1).T.numpy()
         head = network.head_logits(image, points)[0, 0].numpy()
     stride = int(golden["stride"])
     np.testing.assert_allclose(logits[::stride, ::stride], golden["logits"], atol=1e-4)
@@ -181,8 +182,8 @@ def test_sizes_that_do_not_divide_are_refused() -> None:
 
 
 def test_a_convolutional_stem_takes_the_place_of_the_projection_only_when_asked(tmp_path: Path) -> None:
-    assert all(config.stem_channels == 0 for config in FAMILY.configs.values())
-    config = replace(TINY, stem_channels=4)
+    assert all(config.stem == () for config in FAMILY.configs.values())
+    config = replace(TINY, patch_size=(16, 16), stem=(4, 16, 32))
     torch.manual_seed(0)
     network = SimpleClick(config).eval()
     points = torch.tensor([[[20.0, 30.0, 1.0], [-1, -1, -1]]])
@@ -190,10 +191,36 @@ def test_a_convolutional_stem_takes_the_place_of_the_projection_only_when_asked(
     assert answer.shape == (1, 1, 64, 96)
     answer.sum().backward()
     assert all(parameter.grad is not None for parameter in network.parameters())
-    # Three convolutions that halve, and one that projects, for the image and for the clicks.
-    for embed in (network.backbone.patch_embed, network.patch_embed_coords):
-        assert [layer.stride for layer in embed.proj if isinstance(layer, torch.nn.Conv2d)] == [(2, 2)] * 3 + [(1, 1)]
     FAMILY.save(tmp_path / "stem.safetensors", network, {})
     assert FAMILY.load(tmp_path / "stem.safetensors").config == config
-    with pytest.raises(ValueError, match="8 x 8 or 16 x 16"):
-        SimpleClick(replace(config, patch_size=(14, 14), image_size=(56, 56)))
+    for wrong in ({"patch_size": (8, 8)}, {"stem": (4, 16)}):
+        with pytest.raises(ValueError, match="3 stages and makes patches of 16 x 16"):
+            replace(config, **wrong)
+
+
+def test_with_a_stem_the_prompts_enter_as_if_one_convolution_saw_them_and_the_image() -> None:
+    torch.manual_seed(0)
+    stem, prompts = ConvStem((8, 16, 32), 24), prompt_convolution(3, (8, 16, 32))
+    rgb, maps = torch.rand(1, 3, 64, 64), torch.rand(1, 3, 64, 64)
+    together = torch.nn.Conv2d(6, 8, 3, stride=2, padding=1, bias=False)
+    together.weight.data = torch.cat([stem.first.weight, prompts.weight], dim=1)
+    expected = torch.relu(stem.norm(together(torch.cat([rgb, maps], dim=1))))
+    tokens, stages = stem(rgb, prompts(maps))
+    torch.testing.assert_close(stages[0], expected, atol=1e-5, rtol=0)
+    assert tokens.shape == (1, 24, 4, 4)
+    assert [stage.shape[1:] for stage in stages] == [(8, 32, 32), (16, 16, 16), (32, 8, 8)]
+
+
+def test_with_a_stem_the_finest_level_knows_single_pixels() -> None:
+    """A pixel's colour moves the finest level there more than far away: the skips carry what tokens cannot."""
+    torch.manual_seed(0)
+    neck = SkipNeck(24, (8, 16, 32), (16, 16, 16, 16)).eval()
+    stages = (torch.rand(1, 8, 64, 64), torch.rand(1, 16, 32, 32), torch.rand(1, 32, 16, 16))
+    tokens = torch.rand(1, 24, 8, 8)
+    before = neck(tokens, stages)
+    assert [level.shape[-1] for level in before] == [32, 16, 8, 4]
+    changed = stages[1].clone()
+    changed[..., 10, 20] += 3
+    after = neck(tokens, (stages[0], changed, stages[2]))
+    moved = (after[0] - before[0]).abs().sum(dim=1)[0]
+    assert moved[10, 20] > 5 * moved[25, 5]

@@ -22,6 +22,7 @@ from torch.nn import functional
 from napari_iseg.models._blocks import click_disks, normalise_rgb
 from napari_iseg.models.deformable import PixelDecoder, PixelFeatures, sine_positions
 from napari_iseg.models.families import Family
+from napari_iseg.models.guidance import GUIDANCE_CHANNELS, click_guidance
 from napari_iseg.models.query_decoder import (
     QueryAnswer,
     QueryHead,
@@ -29,7 +30,7 @@ from napari_iseg.models.query_decoder import (
     blocked_by_masks,
     open_blocked_rows,
 )
-from napari_iseg.models.simpleclick import Backbone, Neck, SimpleClickConfig, coordinate_embed
+from napari_iseg.models.simpleclick import Backbone, SimpleClickConfig, coordinate_embed, feature_pyramid
 
 __all__ = ["FAMILY", "AdaptiveClick", "AdaptiveClickAnswer", "AdaptiveClickConfig"]
 
@@ -47,7 +48,7 @@ class AdaptiveClickConfig:
 
     Parameters
     ----------
-    image_size, patch_size, embed_dim, depth, heads, mlp_ratio, qkv_bias, all_global, stem_channels
+    image_size, patch_size, embed_dim, depth, heads, mlp_ratio, qkv_bias, all_global, stem, guidance
         Of the backbone; see :class:`napari_iseg.models.simpleclick.SimpleClickConfig`.
     neck_channels
         Of the feature pyramid's four levels, 1/4 to 1/32.
@@ -86,7 +87,8 @@ class AdaptiveClickConfig:
     disk_radius: float = 5.0
     previous_mask: bool = True
     all_global: bool = False
-    stem_channels: int = 0
+    stem: tuple[int, ...] = ()
+    guidance: bool = False
 
     @property
     def vit(self) -> SimpleClickConfig:
@@ -101,7 +103,8 @@ class AdaptiveClickConfig:
             qkv_bias=self.qkv_bias,
             neck_channels=self.neck_channels,
             all_global=self.all_global,
-            stem_channels=self.stem_channels,
+            stem=self.stem,
+            guidance=self.guidance,
         )
 
     def accepts(self, size: tuple[int, int]) -> bool:
@@ -191,9 +194,10 @@ class AdaptiveClick(nn.Module):
     def __init__(self, config: AdaptiveClickConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed_coords = coordinate_embed(config.vit, 3 if config.previous_mask else 2)
+        maps = (3 if config.previous_mask else 2) + (GUIDANCE_CHANNELS if config.guidance else 0)
+        self.patch_embed_coords = coordinate_embed(config.vit, maps)
         self.backbone = Backbone(config.vit)
-        self.neck = Neck(config.vit)
+        self.neck = feature_pyramid(config.vit)
         self.pixel_decoder = PixelDecoder(
             config.neck_channels,
             width=config.width,
@@ -228,14 +232,14 @@ class AdaptiveClick(nn.Module):
         """Answer as :meth:`forward` does, with every query's mask and class."""
         size = (image.shape[-2], image.shape[-1])
         disks = click_disks(points, size, self.config.disk_radius)
-        *auxiliary, last = self.decoder(self.pixel_decoder(self.neck(self.tokens(image, disks))), disks[:, :1])
+        *auxiliary, last = self.decoder(self.pixel_decoder(self.neck(*self.encode(image, points, disks))), disks[:, :1])
         logits = weighted_sum(last, size)
         return AdaptiveClickAnswer(logits, last.mask_logits, last.class_logits, tuple(auxiliary))
 
-    def tokens(self, image: Tensor, disks: Tensor) -> Tensor:
-        """Return the backbone's output, (B, D, gh, gw), from the image and (B, 2, H, W) click disks."""
-        coordinates = torch.cat([image[:, 3:], disks], dim=1)
-        return self.backbone(normalise_rgb(image[:, :3]), self.patch_embed_coords(coordinates))
+    def encode(self, image: Tensor, points: Tensor, disks: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the backbone's output (tokens, and a stem's stages) of image, clicks and their (B, 2, H, W) disks."""
+        maps = [image[:, 3:], disks, *([click_guidance(image[:, :3], points)] if self.config.guidance else [])]
+        return self.backbone(normalise_rgb(image[:, :3]), self.patch_embed_coords(torch.cat(maps, dim=1)))
 
 
 def weighted_sum(answer: QueryAnswer, size: tuple[int, int]) -> Tensor:

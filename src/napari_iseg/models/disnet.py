@@ -23,6 +23,7 @@ from napari_iseg.models.disnet_refinement import (
     first_positive,
 )
 from napari_iseg.models.families import Family
+from napari_iseg.models.guidance import GUIDANCE_CHANNELS, click_guidance
 from napari_iseg.models.query_decoder import (
     QueryAnswer,
     QueryHead,
@@ -30,9 +31,12 @@ from napari_iseg.models.query_decoder import (
     blocked_by_masks,
     open_blocked_rows,
 )
-from napari_iseg.models.simpleclick import Backbone, Neck, SimpleClickConfig, coordinate_embed
+from napari_iseg.models.simpleclick import Backbone, SimpleClickConfig, coordinate_embed, feature_pyramid
 
 __all__ = ["FAMILY", "FOREGROUND", "DISNet", "DISNetConfig", "Proposals"]
+
+# Of a guide's maps those of positive clicks: every other one.
+_GUIDES = GUIDANCE_CHANNELS // 2
 
 FOREGROUND = 0
 """Index of the class "a mask that somebody could mean"; 1 is "no object"."""
@@ -78,7 +82,7 @@ class DISNetConfig:
         Ablation "AC". Off: the guidance sees the image's mean feature instead of the one under the click.
     use_convffn
         Off: no ConvFFN behind the guidance.
-    stem_channels
+    stem, guidance
         Of the transformer; see :class:`napari_iseg.models.simpleclick.SimpleClickConfig`.
     """
 
@@ -109,7 +113,8 @@ class DISNetConfig:
     use_fcg: bool = True
     use_click_feature: bool = True
     use_convffn: bool = True
-    stem_channels: int = 0
+    stem: tuple[int, ...] = ()
+    guidance: bool = False
 
     @property
     def transformer(self) -> SimpleClickConfig:
@@ -122,7 +127,8 @@ class DISNetConfig:
             heads=self.heads,
             mlp_ratio=self.mlp_ratio,
             neck_channels=(self.width,) * 4,
-            stem_channels=self.stem_channels,
+            stem=self.stem,
+            guidance=self.guidance,
         )
 
     def accepts(self, size: tuple[int, int]) -> bool:
@@ -229,9 +235,9 @@ class _ProposalNetwork(nn.Module):
     def __init__(self, config: DISNetConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed_coords = coordinate_embed(config.transformer, 1)
+        self.patch_embed_coords = coordinate_embed(config.transformer, 1 + _GUIDES * config.guidance)
         self.backbone = Backbone(config.transformer)
-        self.neck = Neck(config.transformer)
+        self.neck = feature_pyramid(config.transformer)
         self.pixel_decoder = PixelDecoder(
             (config.width,) * 4,
             width=config.width,
@@ -244,9 +250,11 @@ class _ProposalNetwork(nn.Module):
 
     def forward(self, rgb: Tensor, points: Tensor) -> Proposals:
         size = (rgb.shape[-2], rgb.shape[-1])
-        disks = click_disks(points, size, self.config.disk_radius)[:, :1]
-        tokens = self.backbone(normalise_rgb(rgb), self.patch_embed_coords(disks))
-        return self.decoder(self.pixel_decoder(self.neck(tokens)), first_positive(points), size)
+        maps = [click_disks(points, size, self.config.disk_radius)[:, :1]]
+        if self.config.guidance:
+            maps.append(click_guidance(rgb, points)[:, ::2])
+        encoded = self.backbone(normalise_rgb(rgb), self.patch_embed_coords(torch.cat(maps, dim=1)))
+        return self.decoder(self.pixel_decoder(self.neck(*encoded)), first_positive(points), size)
 
 
 class DISNet(nn.Module):

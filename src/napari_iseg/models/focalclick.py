@@ -17,6 +17,7 @@ from torchvision.ops import roi_align
 from napari_iseg.models._blocks import click_disks, normalise_rgb
 from napari_iseg.models.checkpoints import require_parameters
 from napari_iseg.models.families import Family
+from napari_iseg.models.guidance import GUIDANCE_CHANNELS, click_guidance
 from napari_iseg.models.hrnet import ClickStem, HRNetOCR, fit, implied_sizes, without_dead_weights
 from napari_iseg.models.segformer import MixTransformer, MLPHead, PatchEmbed, initialise_segformer, translate_mit
 
@@ -48,6 +49,9 @@ class FocalClickConfig:
         HRNet: see :class:`napari_iseg.models.hrnet.HRNetOCR`.
     refiner_width
         Channels of the refiner.
+    guidance
+        Whether the segmentor is also shown what is like and near the clicks by the image's own colours
+        (:mod:`napari_iseg.models.guidance`); no published one is.
     """
 
     backbone: str = "segformer"
@@ -64,6 +68,12 @@ class FocalClickConfig:
     small: bool = True
     stem_width: int = 64
     refiner_width: int = 32
+    guidance: bool = False
+
+    @property
+    def prompt_channels(self) -> int:
+        """Maps that the segmentor sees beside the image: previous mask, disks, guidance."""
+        return 3 + (GUIDANCE_CHANNELS if self.guidance else 0)
 
     def accepts(self, size: tuple[int, int]) -> bool:
         """Whether every level of an input of this size, (rows, columns), has whole pixels."""
@@ -76,7 +86,9 @@ class _SegFormerSegmentor(nn.Module):
     def __init__(self, config: FocalClickConfig) -> None:
         super().__init__()
         self.backbone = MixTransformer(config.dims, config.depths, config.heads, config.reductions)
-        self.patch_embed_side1 = PatchEmbed(nn.Conv2d(3, config.dims[0], 7, stride=4, padding=3), config.dims[0])
+        self.patch_embed_side1 = PatchEmbed(
+            nn.Conv2d(config.prompt_channels, config.dims[0], 7, stride=4, padding=3), config.dims[0]
+        )
         self.decode_head = MLPHead(config.dims, config.head_width)
         self.feature_channels = config.head_width
         initialise_segformer(self.patch_embed_side1)
@@ -95,7 +107,7 @@ class _HRNetSegmentor(nn.Module):
 
     def __init__(self, config: FocalClickConfig) -> None:
         super().__init__()
-        self.maps_transform = ClickStem(3, config.stem_width)
+        self.maps_transform = ClickStem(config.prompt_channels, config.stem_width)
         self.feature_extractor = HRNetOCR(
             config.width, config.ocr_width, small=config.small, stem_width=config.stem_width
         )
@@ -244,7 +256,8 @@ class FocalClick(nn.Module):
         """Return what :meth:`segment` does and HRNet's auxiliary logits, (B, 1, H, W), None with SegFormer."""
         size = (image.shape[-2], image.shape[-1])
         disks = click_disks(points, size, self.config.disk_radius).to(image.dtype)
-        rgb, coordinates = normalise_rgb(image[:, :3]), torch.cat([image[:, 3:], disks], dim=1)
+        maps = [image[:, 3:], disks, *([click_guidance(image[:, :3], points)] if self.config.guidance else [])]
+        rgb, coordinates = normalise_rgb(image[:, :3]), torch.cat(maps, dim=1)
         if self.config.half_size:
             half = (size[0] // 2, size[1] // 2)
             rgb, coordinates = fit(rgb, half), fit(coordinates, half)

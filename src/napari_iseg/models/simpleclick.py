@@ -18,7 +18,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_iseg.models._blocks import ConvReLU, click_disks, normalise_rgb, one_group_norm
+from napari_iseg.models.conv_stem import ConvStem, SkipNeck, prompt_convolution
 from napari_iseg.models.families import Family
+from napari_iseg.models.guidance import GUIDANCE_CHANNELS, click_guidance
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +33,7 @@ __all__ = [
     "SimpleClick",
     "SimpleClickConfig",
     "coordinate_embed",
+    "feature_pyramid",
     "implied_config",
     "translate_upstream",
 ]
@@ -66,9 +69,18 @@ class SimpleClickConfig:
     all_global
         No windows: every block attends globally (upstream's ``random_split``, which permutes tokens and so changes
         nothing but the windows).
-    stem_channels
-        Channels of the first of the convolutions that make the tokens instead of one projection of each patch, twice
-        as many after each; 0 for the published projection. Small networks learn faster from little data with them.
+    stem
+        Channels of the convolutions that make the tokens instead of one projection of each patch, at 1/2, 1/4 and 1/8
+        of the input; what they see goes into the feature pyramid too (:mod:`napari_iseg.models.conv_stem`). Empty for
+        the published projection. Small networks learn faster from little data with them.
+    guidance
+        Whether the network is also shown what is like and near the clicks by the image's own colours
+        (:mod:`napari_iseg.models.guidance`); no published one is.
+
+    Raises
+    ------
+    ValueError
+        If there is a stem of another length, or with patches other than 16 x 16.
     """
 
     image_size: tuple[int, int] = (448, 448)
@@ -84,7 +96,15 @@ class SimpleClickConfig:
     disk_radius: float = 5.0
     previous_mask: bool = True
     all_global: bool = False
-    stem_channels: int = 0
+    stem: tuple[int, ...] = ()
+    guidance: bool = False
+
+    def __post_init__(self) -> None:
+        if self.stem and (len(self.stem) != 3 or self.patch_size != (16, 16)):
+            raise ValueError(
+                f"a convolutional stem has 3 stages and makes patches of 16 x 16; {len(self.stem)} stages and patches "
+                f"of {self.patch_size} were given"
+            )
 
     def accepts(self, size: tuple[int, int]) -> bool:
         """Whether inputs of ``size`` (rows, columns) divide into whole patches and windows."""
@@ -103,41 +123,15 @@ class PatchEmbed(nn.Module):
         Channels of the maps and of the tokens.
     patch_size
         (rows, columns).
-    stem_channels
-        0, or the channels of the first of the convolutions that stand in place of the projection (Xiao et al., Early
-        Convolutions Help Transformers See Better, NeurIPS 2021): each halves the map, until it is as small as the grid
-        of patches. Patches must then be square, a power of two wide.
-
-    Raises
-    ------
-    ValueError
-        If there are convolutions and patches that halving does not lead to.
     """
 
-    def __init__(
-        self, in_channels: int, embed_dim: int, patch_size: tuple[int, int], *, stem_channels: int = 0
-    ) -> None:
+    def __init__(self, in_channels: int, embed_dim: int, patch_size: tuple[int, int]) -> None:
         super().__init__()
-        self.proj: nn.Module
-        if stem_channels:
-            self.proj = _stem(in_channels, embed_dim, patch_size, stem_channels)
-        else:
-            self.proj = nn.Conv2d(in_channels, embed_dim, kernel_size=patch_size, stride=patch_size)
+        self.proj = nn.Conv2d(in_channels, embed_dim, kernel_size=patch_size, stride=patch_size)
 
     def forward(self, maps: Tensor) -> Tensor:
-        """Return (B, N, D) tokens, row by row, of (B, C, H, W) maps."""
-        return self.proj(maps).flatten(2).transpose(1, 2)
-
-
-def _stem(in_channels: int, embed_dim: int, patch_size: tuple[int, int], channels: int) -> nn.Sequential:
-    halvings = patch_size[0].bit_length() - 1
-    if patch_size != (2**halvings,) * 2 or not halvings:
-        raise ValueError(f"a convolutional stem cannot make patches of {patch_size}; give it 8 x 8 or 16 x 16")
-    layers: list[nn.Module] = []
-    for _ in range(halvings):
-        layers += [nn.Conv2d(in_channels, channels, 3, stride=2, padding=1), one_group_norm(channels), nn.ReLU()]
-        in_channels, channels = channels, 2 * channels
-    return nn.Sequential(*layers, nn.Conv2d(in_channels, embed_dim, 1))
+        """Return (B, D, gh, gw) tokens of (B, C, H, W) maps."""
+        return self.proj(maps)
 
 
 class Backbone(nn.Module):
@@ -153,8 +147,11 @@ class Backbone(nn.Module):
         super().__init__()
         self.config = config
         self.grid = _grid(config.image_size, config.patch_size)
-        stem = config.stem_channels
-        self.patch_embed = PatchEmbed(3, config.embed_dim, config.patch_size, stem_channels=stem)
+        self.patch_embed = (
+            ConvStem(config.stem, config.embed_dim)
+            if config.stem
+            else PatchEmbed(3, config.embed_dim, config.patch_size)
+        )
         self.pos_embed = nn.Parameter(torch.zeros(1, math.prod(self.grid), config.embed_dim))
         self.blocks = nn.ModuleList(
             Block(
@@ -167,10 +164,23 @@ class Backbone(nn.Module):
             for _ in range(config.depth)
         )
 
-    def forward(self, rgb: Tensor, extra_tokens: Tensor) -> Tensor:
-        """Return (B, D, gh, gw) tokens for normalised RGB and the coordinate tokens that are added to it."""
+    def forward(self, rgb: Tensor, prompts: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return (B, D, gh, gw) tokens, and the maps of the stem's stages, finest first; without a stem none.
+
+        Parameters
+        ----------
+        rgb
+            (B, 3, H, W), normalised.
+        prompts
+            What :func:`coordinate_embed` makes of clicks and masks.
+        """
+        stages: tuple[Tensor, ...] = ()
+        if isinstance(self.patch_embed, ConvStem):
+            maps, stages = self.patch_embed(rgb, prompts)
+        else:
+            maps = self.patch_embed(rgb) + prompts
         grid = _grid(rgb.shape[-2:], self.config.patch_size)
-        tokens = self.patch_embed(rgb) + extra_tokens + self._positions(grid)
+        tokens = maps.flatten(2).transpose(1, 2) + self._positions(grid)
         windows = _windows(grid, self.config.patch_size)
         group = 6 if self.config.depth == 12 else self.config.depth // 4
         split = False
@@ -185,14 +195,13 @@ class Backbone(nn.Module):
             tokens = block(tokens)
         if split:
             tokens = _merge_windows(tokens, grid, windows)
-        return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, *grid)
+        return tokens.transpose(1, 2).reshape(tokens.shape[0], -1, *grid), stages
 
     def initialise(self) -> None:
         """Give new weights their published starting values: Xavier for the blocks and the patches."""
         nn.init.normal_(self.pos_embed, std=0.02)
-        if isinstance(self.patch_embed.proj, nn.Conv2d):
-            projection = self.patch_embed.proj.weight
-            nn.init.xavier_uniform_(projection.data.view(projection.shape[0], -1))
+        projection = self.patch_embed.proj.weight
+        nn.init.xavier_uniform_(projection.data.view(projection.shape[0], -1))
         for module in self.blocks.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -247,8 +256,8 @@ class Neck(nn.Module):
             nn.GELU(),
         )
 
-    def forward(self, tokens: Tensor) -> list[Tensor]:
-        """Return the four levels of (B, D, gh, gw) tokens, finest first."""
+    def forward(self, tokens: Tensor, stages: tuple[Tensor, ...] = ()) -> list[Tensor]:
+        """Return the four levels of (B, D, gh, gw) tokens, finest first; there are no stages."""
         return [self.down_4(tokens), self.down_8(tokens), self.down_16(tokens), self.down_32(tokens)]
 
 
@@ -283,9 +292,18 @@ class _Head(nn.Module):
         return self.conv_seg(self.dropout(fused))
 
 
-def coordinate_embed(config: SimpleClickConfig, channels: int) -> PatchEmbed:
-    """Return what makes tokens of clicks and masks, which the image's are added to."""
-    return PatchEmbed(channels, config.embed_dim, config.patch_size, stem_channels=config.stem_channels)
+def coordinate_embed(config: SimpleClickConfig, channels: int) -> nn.Module:
+    """Return what makes tokens of clicks and masks, or with a stem maps for its first stage."""
+    if config.stem:
+        return prompt_convolution(channels, config.stem)
+    return PatchEmbed(channels, config.embed_dim, config.patch_size)
+
+
+def feature_pyramid(config: SimpleClickConfig) -> Neck | SkipNeck:
+    """Return what makes four levels, 1/4 to 1/32 (for patches of 16), of what :class:`Backbone` returns."""
+    if config.stem:
+        return SkipNeck(config.embed_dim, config.stem, config.neck_channels)
+    return Neck(config)
 
 
 class SimpleClick(nn.Module):
@@ -300,9 +318,10 @@ class SimpleClick(nn.Module):
     def __init__(self, config: SimpleClickConfig) -> None:
         super().__init__()
         self.config = config
-        self.patch_embed_coords = coordinate_embed(config, 3 if config.previous_mask else 2)
+        maps = (3 if config.previous_mask else 2) + (GUIDANCE_CHANNELS if config.guidance else 0)
+        self.patch_embed_coords = coordinate_embed(config, maps)
         self.backbone = Backbone(config)
-        self.neck = Neck(config)
+        self.neck = feature_pyramid(config)
         self.head = _Head(config)
         self._initialise()
 
@@ -328,14 +347,13 @@ class SimpleClick(nn.Module):
 
     def head_logits(self, image: Tensor, points: Tensor) -> Tensor:
         """Return the logits before the last enlargement: (B, 1, 4 gh, 4 gw) with ``upsample`` 1."""
-        return self.head(self.neck(self.tokens(image, points)))
+        return self.head(self.neck(*self.encode(image, points)))
 
-    def tokens(self, image: Tensor, points: Tensor) -> Tensor:
-        """Return the backbone's output, (B, D, gh, gw)."""
-        coordinates = torch.cat(
-            [image[:, 3:], click_disks(points, (image.shape[-2], image.shape[-1]), self.config.disk_radius)], dim=1
-        )
-        return self.backbone(normalise_rgb(image[:, :3]), self.patch_embed_coords(coordinates))
+    def encode(self, image: Tensor, points: Tensor) -> tuple[Tensor, tuple[Tensor, ...]]:
+        """Return the backbone's output: (B, D, gh, gw) tokens and the stem's stages."""
+        disks = click_disks(points, (image.shape[-2], image.shape[-1]), self.config.disk_radius)
+        maps = [image[:, 3:], disks, *([click_guidance(image[:, :3], points)] if self.config.guidance else [])]
+        return self.backbone(normalise_rgb(image[:, :3]), self.patch_embed_coords(torch.cat(maps, dim=1)))
 
     def _initialise(self) -> None:
         """Initialise as upstream does: Xavier for the transformer and its patches, Kaiming (fan out) in the head."""

@@ -109,6 +109,9 @@ class Trainer:
         self._terms = inherited_terms(weights)
         if weights is not None:
             start_from(self._network, recipe, weights)
+        if self._fabric.device.type in ("cpu", "cuda"):
+            # Convolutions are up to twice as fast with a pixel's channels side by side; on MPS that gave wrong results.
+            self._network.to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(parameter_groups(self._network, recipe), lr=0.0, betas=recipe.betas)
         self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
         self._average = AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))

@@ -114,6 +114,8 @@ class Recipe:
         AGR), of each answer; any method can train with either.
     focal_alpha
         Of the normalised focal loss.
+    dice_weight
+        Of the dice loss that is added to each answer's; short runs learn faster with it.
     accumulate
         Batches that a step learns from; for batches larger than the device's memory.
     lesson
@@ -152,6 +154,7 @@ class Recipe:
     boundary_clicks: float = 0.0
     loss: str = "normalized-focal"
     focal_alpha: float = 0.5
+    dice_weight: float = 0.0
     accumulate: int = 1
     lesson: dict[str, Any] = field(default_factory=dict)
     ema: float = 0.998

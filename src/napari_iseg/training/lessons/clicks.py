@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from napari_iseg.training.adaptive_focal import AdaptiveFocal
 from napari_iseg.training.iterative import answers_to_learn_from
 from napari_iseg.training.losses import ICL_WEIGHTS, iterative_click_loss, normalized_focal_loss
+from napari_iseg.training.overlap_losses import dice_loss
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,12 +21,26 @@ if TYPE_CHECKING:
 
 __all__ = ["ClickLesson", "answer_loss"]
 
+# What an answer's logit is set to where the target is ignored.
+_SURELY_NOT = -20.0
+
 
 def answer_loss(recipe: Recipe) -> Callable[[Tensor, Tensor], Tensor]:
     """Return the recipe's loss of one answer: logits and target, (B, 1, H, W) each, to (B,) losses."""
+    pixels: Callable[[Tensor, Tensor], Tensor]
     if recipe.loss == "adaptive-focal":
-        return AdaptiveFocal()
-    return partial(normalized_focal_loss, alpha=recipe.focal_alpha)
+        pixels = AdaptiveFocal()
+    else:
+        pixels = partial(normalized_focal_loss, alpha=recipe.focal_alpha)
+    if not recipe.dice_weight:
+        return pixels
+
+    def with_dice(logits: Tensor, target: Tensor) -> Tensor:
+        # Dice knows no ignored pixels: there the answer is taken to be what the target says.
+        known = logits.masked_fill(target == -1, _SURELY_NOT)
+        return pixels(logits, target) + recipe.dice_weight * dice_loss(known, target == 1)
+
+    return with_dice
 
 
 class ClickLesson(nn.Module):

@@ -15,7 +15,6 @@ from napari_iseg.models.object_net import PROMPT_KINDS
 from napari_iseg.training.lessons.clicks import answer_loss
 from napari_iseg.training.losses import ICL_WEIGHTS, alpha_loss, iterative_click_loss
 from napari_iseg.training.mattes import cut_patches, hard_alpha
-from napari_iseg.training.overlap_losses import dice_loss
 from napari_iseg.training.prompting import answers_to, view_objects
 
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ __all__ = ["STAGES", "FocalClickXLLesson"]
 
 STAGES = ("objects", "details", "prompts", "joint")
 """What a run can teach: the paper's stages 1, 2 and 3, and all of it at once."""
-
-# What an answer's logit is set to where the target is ignored, for losses that know no ignored pixels.
-_SURELY_NOT = -20.0
 
 
 class FocalClickXLLesson(nn.Module):
@@ -57,8 +53,6 @@ class FocalClickXLLesson(nn.Module):
         Share of clicked and scribbled samples that are seen whole; the others are crops around the object.
     object_scale
         Side of what the Object-Net sees over the side of the image, the network's ``object_size`` at the most.
-    dice
-        Weight of the dice loss besides the recipe's loss.
     patches
         Patches for the Detail-Net from every image.
     own_trimaps
@@ -90,7 +84,6 @@ class FocalClickXLLesson(nn.Module):
         encoder: bool = False,
         whole_share: float = 0.1,
         object_scale: float = 1.0,
-        dice: float = 0.0,
         patches: int = 1,
         own_trimaps: float = 0.5,
         layers_follow: bool = True,
@@ -103,7 +96,6 @@ class FocalClickXLLesson(nn.Module):
         self._click_share = click_share
         self._whole_share = whole_share
         self._object_scale = object_scale
-        self._dice = dice
         self._patches = patches
         self._own_trimaps = own_trimaps
         self._layers_follow = layers_follow
@@ -135,7 +127,7 @@ class FocalClickXLLesson(nn.Module):
         kind = self._draw_kind(rng)
         view = view_objects(self.network, rgb, target, self._object_side(rgb), self._share_seen_whole(kind), rng)
         answers = [logits.float() for logits in answers_to(kind, view, self.recipe, rng)]
-        loss = iterative_click_loss(answers, view.target[:, None], loss=self._answer_loss)
+        loss = iterative_click_loss(answers, view.target[:, None], loss=self._loss)
         shown = loss.detach() / sum(ICL_WEIGHTS[: len(answers)])
         if self.stage == "joint":
             details = self._detail_loss(rgb, alpha, view, answers[-1].detach(), rng)
@@ -156,13 +148,6 @@ class FocalClickXLLesson(nn.Module):
     def _object_side(self, rgb: Tensor) -> int:
         wanted = 32 * round(self._object_scale * min(rgb.shape[-2:]) / 32)
         return int(min(max(wanted, 32), self.network.config.object_size))
-
-    def _answer_loss(self, logits: Tensor, target: Tensor) -> Tensor:
-        loss = self._loss(logits, target)
-        if self._dice:
-            masked = logits.masked_fill(target == -1, _SURELY_NOT)
-            loss = loss + self._dice * dice_loss(masked, target == 1)
-        return loss
 
     def _detail_loss(
         self, rgb: Tensor, alpha: Tensor, view: ObjectView | None, logits: Tensor | None, rng: np.random.Generator
