@@ -207,7 +207,7 @@ class _Run:
         self.rate = _RATES[parts]
         self.optimizer = torch.optim.AdamW(learned, lr=self.rate, weight_decay=0.01)
         # Buffers too: a norm's statistics belong to the averaged weights.
-        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.98), use_buffers=False)
+        self.average = AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(0.98), use_buffers=True)
         self.batches = _batches(pictures, recipe, size, int(rng.integers(2**31)))
         self.now = AdaptProgress(0.0)
 

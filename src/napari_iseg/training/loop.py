@@ -114,7 +114,9 @@ class Trainer:
             self._network.to(memory_format=torch.channels_last)
         optimizer = torch.optim.AdamW(parameter_groups(self._network, recipe), lr=0.0, betas=recipe.betas)
         self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
-        self._average = AveragedModel(self._network, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema))
+        # Buffers too: statistics of norms that are those of the present weights make nothing of averaged ones.
+        average = get_ema_multi_avg_fn(recipe.ema)
+        self._average = AveragedModel(self._network, multi_avg_fn=average, use_buffers=True)
         if self._fabric.is_global_zero:
             output.mkdir(parents=True, exist_ok=True)
         self._watch = Watch(held_back, RunLog(output) if self._fabric.is_global_zero else None)
