@@ -31,11 +31,13 @@ class ConvStem(nn.Module):
         Of the stages, from half the input's resolution on.
     embed_dim
         Channels of the tokens, which are half as fine as the last stage.
+    sees_image
+        Off: the image is among what :func:`prompt_convolution` prepares.
     """
 
-    def __init__(self, channels: Sequence[int], embed_dim: int) -> None:
+    def __init__(self, channels: Sequence[int], embed_dim: int, *, sees_image: bool = True) -> None:
         super().__init__()
-        self.first = nn.Conv2d(3, channels[0], 3, stride=2, padding=1, bias=False)
+        self.first = prompt_convolution(3, channels) if sees_image else None
         self.norm = _group_norm(channels[0])
         self.stages = nn.ModuleList(
             nn.Sequential(_convolution(coarse, fine, stride=2), _Residual(fine)) for coarse, fine in pairwise(channels)
@@ -48,12 +50,12 @@ class ConvStem(nn.Module):
         Parameters
         ----------
         rgb
-            (B, 3, H, W), normalised.
+            (B, 3, H, W), normalised; not looked at without ``sees_image``.
         prompts
             (B, ``channels[0]``, H / 2, W / 2): what :func:`prompt_convolution` makes of clicks and masks. Added to the
             image's, it is as if one convolution had seen both.
         """
-        maps = functional.relu(self.norm(self.first(rgb) + prompts))
+        maps = functional.relu(self.norm(prompts if self.first is None else self.first(rgb) + prompts))
         stages = [maps]
         for stage in self.stages:
             maps = stage(maps)

@@ -17,7 +17,8 @@ from napari_iseg.models._blocks import click_disks
 from napari_iseg.models.context_net import Context, ContextNet, region_features
 from napari_iseg.models.detail_net import DetailNet
 from napari_iseg.models.families import Family
-from napari_iseg.models.object_net import ObjectNet
+from napari_iseg.models.object_net import ConvEncoder, ObjectNet
+from napari_iseg.models.simpleclick import SimpleClickConfig
 
 if TYPE_CHECKING:
     from typing import Self
@@ -46,6 +47,14 @@ class FocalClickXLConfig:
         The mix transformer's four stages.
     object_width
         Channels of the MLP head's feature.
+    object_stem
+        Channels of three convolutions at 1/2, 1/4 and 1/8 of the crop, with which a plain vision transformer takes the
+        mix transformer's place (:class:`napari_iseg.models.object_net.ConvEncoder`); ``object_dims`` are then its
+        pyramid's. Empty for the mix transformer.
+    object_vit
+        Width, blocks and attention heads of that transformer.
+    object_guidance
+        Whether the Object-Net also sees what is like and near the prompts (:mod:`napari_iseg.models.guidance`).
     region_size
         Cells along the context's region.
     detail_size
@@ -72,11 +81,28 @@ class FocalClickXLConfig:
     object_depths: tuple[int, int, int, int] = (3, 4, 18, 3)
     object_heads: tuple[int, int, int, int] = (1, 2, 5, 8)
     object_width: int = 512
+    object_stem: tuple[int, ...] = ()
+    object_vit: tuple[int, int, int] = (256, 6, 4)
+    object_guidance: bool = False
     region_size: int = 32
     detail_size: int = 256
     detail_encoder: str = "mobilenetv2_100"
     detail_widths: tuple[int, int, int, int, int] = (128, 64, 48, 32, 16)
     disk_radius: float = 5.0
+
+    @property
+    def object_encoder(self) -> SimpleClickConfig:
+        """The configuration of the click network whose encoder the Object-Net has with ``object_stem``."""
+        width, depth, heads = self.object_vit
+        return SimpleClickConfig(
+            image_size=(self.object_size, self.object_size),
+            embed_dim=width,
+            depth=depth,
+            heads=heads,
+            neck_channels=self.object_dims,
+            head_channels=self.object_width,
+            stem=self.object_stem,
+        )
 
     def accepts(self, size: tuple[int, int]) -> bool:
         """Whether images of ``size`` (rows, columns) work: every size does, all are resized."""
@@ -115,6 +141,8 @@ class FocalClickXL(nn.Module):
             heads=config.object_heads,
             width=config.object_width,
             context_channels=config.context_channels,
+            guidance=config.object_guidance,
+            encoder=ConvEncoder(config.object_encoder) if config.object_stem else None,
         )
         self.detail_net = DetailNet(encoder=config.detail_encoder, widths=config.detail_widths)
         self.train_objects()
@@ -258,15 +286,16 @@ FAMILY = Family(
             context_global=(2, 5),
             context_channels=128,
             adapter_rank=16,
-            object_size=256,
-            object_dims=(48, 96, 192, 288),
-            object_depths=(2, 2, 2, 2),
-            object_heads=(1, 2, 4, 6),
-            object_width=192,
-            region_size=16,
+            object_size=192,
+            object_dims=(64, 128, 192, 192),
+            object_width=64,
+            object_stem=(32, 64, 128),
+            object_guidance=True,
+            region_size=12,
             detail_size=128,
             detail_encoder="mobilenetv2_035",
             detail_widths=(32, 24, 16, 16, 16),
+            disk_radius=3.0,
         ),
         "tiny": FocalClickXLConfig(
             context_size=128,

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["GUIDANCE_CHANNELS", "click_guidance"]
+__all__ = ["GUIDANCE_CHANNELS", "click_guidance", "mark_guidance"]
 
 GUIDANCE_CHANNELS = 8
 """Maps of :func:`click_guidance`; a quarter of them looks at the positive clicks' colours, and so on."""
@@ -27,6 +27,8 @@ _REACH = (1.0, 4.0)
 _PER_COLOUR, _PER_WIDTH = 10.0, 1.6
 # More than any two colours differ, and more than any way costs.
 _UNLIKE, _FAR = 3.0, 1e3
+# Of what is drawn, so many places of each sign are looked at, in the middle of strokes this many pixels wide or less.
+_MARKED, _STROKE = 24, 7
 # Rounds after which ways are taken as found; few need a third.
 _ROUNDS = 100
 
@@ -65,6 +67,34 @@ def click_guidance(rgb: Tensor, points: Tensor) -> Tensor:
             ],
             dim=1,
         )
+
+
+@torch.no_grad()
+def mark_guidance(rgb: Tensor, marks: Tensor) -> Tensor:
+    """Return :func:`click_guidance` for prompts that are drawn: disks, scribbles, a mask's inside.
+
+    Parameters
+    ----------
+    rgb
+        (B, 3, H, W) in [0, 1].
+    marks
+        (B, 2, H, W): 1 where prompts include and exclude.
+
+    Returns
+    -------
+    Tensor
+        (B, 8, H, W) float32 in [0, 1], as for clicks at up to 24 places along the middle of what is drawn.
+    """
+    marks = marks.float()
+    inside = functional.avg_pool2d(marks, _STROKE, 1, _STROKE // 2)
+    middle = (marks > 0) & (inside >= functional.max_pool2d(inside, _STROKE, 1, _STROKE // 2) - 1e-4)
+    points = marks.new_full((len(marks), 2, _MARKED, 3), -1.0)
+    for sample, sign in torch.nonzero(middle.flatten(2).any(-1)).tolist():
+        places = torch.nonzero(middle[sample, sign])
+        count = min(len(places), _MARKED)
+        chosen = torch.linspace(0, len(places) - 1, count, device=marks.device).round().long()
+        points[sample, sign, :count, :2] = places[chosen].float()
+    return click_guidance(rgb, points.flatten(1, 2))
 
 
 def _used(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:

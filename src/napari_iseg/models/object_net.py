@@ -14,16 +14,21 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_iseg.models._blocks import normalise_rgb
-from napari_iseg.models.segformer import MixTransformer, MLPHead, initialise_segformer
+from napari_iseg.models.conv_stem import prompt_convolution
+from napari_iseg.models.guidance import GUIDANCE_CHANNELS, mark_guidance
+from napari_iseg.models.segformer import MixTransformer, MLPHead, initialise_classifier, initialise_segformer
+from napari_iseg.models.simpleclick import Backbone, Head, SimpleClickConfig, feature_pyramid
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PROMPT_KINDS", "ObjectNet"]
+__all__ = ["PROMPT_KINDS", "ConvEncoder", "ObjectNet"]
 
 PROMPT_KINDS = ("click", "scribble", "box", "mask")
 # RGB, the previous mask, what the prompts include and what they exclude.
 _INPUT_CHANNELS = 6
+# A box includes much that is not the object: what is like its inside says nothing.
+_GUIDED = ("click", "scribble", "mask")
 
 
 class ObjectNet(nn.Module):
@@ -37,24 +42,46 @@ class ObjectNet(nn.Module):
         Channels of the MLP head's feature, to which the context's are added.
     context_channels
         Of the context's features.
+    guidance
+        Whether the Prompting Layers also see what is like and near the prompts by the image's own colours
+        (:mod:`napari_iseg.models.guidance`).
+    encoder
+        What takes the place of the mix transformer and the first half of its head; None for these.
     """
 
     def __init__(
-        self, *, dims: Sequence[int], depths: Sequence[int], heads: Sequence[int], width: int, context_channels: int
+        self,
+        *,
+        dims: Sequence[int],
+        depths: Sequence[int],
+        heads: Sequence[int],
+        width: int,
+        context_channels: int,
+        guidance: bool = False,
+        encoder: ConvEncoder | None = None,
     ) -> None:
         super().__init__()
-        click = nn.Conv2d(_INPUT_CHANNELS, dims[0], 7, stride=4, padding=3)
-        initialise_segformer(click)
+        self.guidance = guidance
+        channels = _INPUT_CHANNELS + (GUIDANCE_CHANNELS if guidance else 0)
+        if encoder is None:
+            click = nn.Conv2d(channels, dims[0], 7, stride=4, padding=3)
+            initialise_segformer(click)
+        else:
+            click = encoder.first_convolution(channels)
         # Clicks are learnt first; every other kind of prompt starts from what they have learnt.
         self.prompting = nn.ModuleDict({kind: copy.deepcopy(click) for kind in PROMPT_KINDS})
-        self.encoder = MixTransformer(dims, depths, heads, stem=nn.Identity())
-        self.head = MLPHead(dims, width)
-        # The MLP below takes the place of the head's own classifier.
-        self.head.add_module("linear_pred", nn.Identity())
+        if encoder is None:
+            self.encoder: nn.Module = MixTransformer(dims, depths, heads, stem=nn.Identity())
+            self.head: nn.Module = MLPHead(dims, width)
+            # The MLP below takes the place of the head's own classifier.
+            self.head.add_module("linear_pred", nn.Identity())
+        else:
+            self.encoder, self.head = encoder, encoder.new_head()
         self.context = nn.Sequential(nn.Conv2d(context_channels, width, 1), nn.BatchNorm2d(width))
         self.mlp = nn.Sequential(nn.Conv2d(width, width // 2, 1), nn.GELU(), nn.Conv2d(width // 2, 1, 1))
         initialise_segformer(self.context)
         initialise_segformer(self.mlp)
+        initialise_classifier(self.mlp[-1])
         # The context adds nothing at first and comes in as its norm learns.
         nn.init.zeros_(self.context[1].weight)
 
@@ -78,8 +105,11 @@ class ObjectNet(nn.Module):
         Tensor
             (B, 1, S, S) logits.
         """
-        maps = self.prompting[kind](torch.cat([normalise_rgb(rgb), coordinates], dim=1))
-        feature = self.head.feature(self.encoder(maps))
+        maps = [normalise_rgb(rgb), coordinates]
+        if self.guidance:
+            marks = coordinates[:, 1:] if kind in _GUIDED else torch.zeros_like(coordinates[:, 1:])
+            maps.append(mark_guidance(rgb, marks))
+        feature = self.head.feature(self.encoder(self.prompting[kind](torch.cat(maps, dim=1))))
         if region is not None:
             feature = feature + functional.interpolate(
                 self.context(region), size=feature.shape[-2:], mode="bilinear", align_corners=False
@@ -91,3 +121,38 @@ class ObjectNet(nn.Module):
     def copy_prompting(self, source: str, target: str) -> None:
         """Make the Prompting Layer of ``target`` a copy of that of ``source``, to tune it from there."""
         self.prompting[target].load_state_dict(self.prompting[source].state_dict())
+
+
+class ConvEncoder(nn.Module):
+    """SimpleClick's small encoder with convolutions around its transformer, behind a Prompting Layer.
+
+    For networks too small for a mix transformer to learn; nothing of it is the paper's. Its weights can begin as those
+    of a click network of the same sizes.
+
+    Parameters
+    ----------
+    config
+        Of such a network, with a stem.
+    """
+
+    def __init__(self, config: SimpleClickConfig) -> None:
+        super().__init__()
+        self.config = config
+        self.backbone = Backbone(config, sees_image=False)
+        self.neck = feature_pyramid(config)
+        self.backbone.initialise()
+
+    def forward(self, maps: Tensor) -> list[Tensor]:
+        """Return four levels, finest first, of what the Prompting Layer made of image and prompts."""
+        return self.neck(*self.backbone(maps, maps))
+
+    def first_convolution(self, channels: int) -> nn.Conv2d:
+        """Return a Prompting Layer for so many maps."""
+        return prompt_convolution(channels, self.config.stem)
+
+    def new_head(self) -> Head:
+        """Return what joins the levels, with a classifier that is not used."""
+        head = Head(self.config)
+        head.initialise()
+        head.add_module("conv_seg", nn.Identity())
+        return head

@@ -16,7 +16,7 @@ from torch.nn import functional
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["MLPHead", "MixTransformer", "PatchEmbed", "initialise_segformer", "translate_mit"]
+__all__ = ["MLPHead", "MixTransformer", "PatchEmbed", "initialise_classifier", "initialise_segformer", "translate_mit"]
 
 # Inside the blocks and after each stage; the norms of patch embeddings and of reduced keys have torch's own 1e-5.
 _BLOCK_EPS = 1e-6
@@ -177,6 +177,7 @@ class MLPHead(nn.Module):
         self.dropout = nn.Dropout2d(0.1)
         self.linear_pred = nn.Conv2d(width, 1, 1)
         initialise_segformer(self)
+        initialise_classifier(self.linear_pred)
 
     def forward(self, levels: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
         """Return the fused feature (B, width, h, w) and the logits (B, 1, h, w) at the finest level's size."""
@@ -222,6 +223,11 @@ def initialise_segformer(network: nn.Module) -> None:
             continue
         if module.bias is not None:
             nn.init.zeros_(module.bias)
+
+
+def initialise_classifier(layer: nn.Conv2d) -> None:
+    """Have a new classifier begin undecided; by its fan-out, one channel, it would begin sure of anything."""
+    nn.init.normal_(layer.weight, std=0.01)
 
 
 def _as_pixels(maps: Tensor) -> Tensor:

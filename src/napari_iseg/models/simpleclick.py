@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = [
     "FAMILY",
     "Backbone",
+    "Head",
     "Neck",
     "PatchEmbed",
     "SimpleClick",
@@ -141,14 +142,16 @@ class Backbone(nn.Module):
     ----------
     config
         Its sizes; those of neck and head are not looked at.
+    sees_image
+        Off, with a stem: the image comes with the prompts.
     """
 
-    def __init__(self, config: SimpleClickConfig) -> None:
+    def __init__(self, config: SimpleClickConfig, *, sees_image: bool = True) -> None:
         super().__init__()
         self.config = config
         self.grid = _grid(config.image_size, config.patch_size)
         self.patch_embed = (
-            ConvStem(config.stem, config.embed_dim)
+            ConvStem(config.stem, config.embed_dim, sees_image=sees_image)
             if config.stem
             else PatchEmbed(3, config.embed_dim, config.patch_size)
         )
@@ -179,7 +182,7 @@ class Backbone(nn.Module):
             maps, stages = self.patch_embed(rgb, prompts)
         else:
             maps = self.patch_embed(rgb) + prompts
-        grid = _grid(rgb.shape[-2:], self.config.patch_size)
+        grid = (maps.shape[-2], maps.shape[-1])
         tokens = maps.flatten(2).transpose(1, 2) + self._positions(grid)
         windows = _windows(grid, self.config.patch_size)
         group = 6 if self.config.depth == 12 else self.config.depth // 4
@@ -261,7 +264,7 @@ class Neck(nn.Module):
         return [self.down_4(tokens), self.down_8(tokens), self.down_16(tokens), self.down_32(tokens)]
 
 
-class _Head(nn.Module):
+class Head(nn.Module):
     """SegFormer's MLP head: every level to one width, enlarged, concatenated, fused, classified."""
 
     def __init__(self, config: SimpleClickConfig) -> None:
@@ -279,6 +282,10 @@ class _Head(nn.Module):
 
     def forward(self, levels: list[Tensor]) -> Tensor:
         """Return (B, 1, h, w) logits at the finest level's size times ``upsample``."""
+        return self.conv_seg(self.dropout(self.feature(levels)))
+
+    def feature(self, levels: list[Tensor]) -> Tensor:
+        """Return (B, ``head_channels``, h, w), what the logits are made of."""
         size = levels[0].shape[-2:]
         maps = [
             functional.interpolate(conv(level), size=size, mode="bilinear", align_corners=False)
@@ -289,7 +296,14 @@ class _Head(nn.Module):
             fused = self.up_conv1(fused)
         if self.upsample == 4:
             fused = self.up_conv2(fused)
-        return self.conv_seg(self.dropout(fused))
+        return fused
+
+    def initialise(self) -> None:
+        """Give new weights their published starting values: Kaiming, fan out."""
+        for module in self.modules():
+            if isinstance(module, ConvReLU):
+                nn.init.kaiming_normal_(module[0].weight, mode="fan_out", nonlinearity="relu")
+                nn.init.zeros_(module[0].bias)
 
 
 def coordinate_embed(config: SimpleClickConfig, channels: int) -> nn.Module:
@@ -322,7 +336,7 @@ class SimpleClick(nn.Module):
         self.patch_embed_coords = coordinate_embed(config, maps)
         self.backbone = Backbone(config)
         self.neck = feature_pyramid(config)
-        self.head = _Head(config)
+        self.head = Head(config)
         self._initialise()
 
     def forward(self, image: Tensor, points: Tensor) -> Tensor:
@@ -358,10 +372,7 @@ class SimpleClick(nn.Module):
     def _initialise(self) -> None:
         """Initialise as upstream does: Xavier for the transformer and its patches, Kaiming (fan out) in the head."""
         self.backbone.initialise()
-        for module in self.head.modules():
-            if isinstance(module, ConvReLU):
-                nn.init.kaiming_normal_(module[0].weight, mode="fan_out", nonlinearity="relu")
-                nn.init.zeros_(module[0].bias)
+        self.head.initialise()
 
 
 def implied_config(state: Mapping[str, Tensor], upstream: Mapping[str, Any] | None = None) -> SimpleClickConfig:

@@ -6,22 +6,24 @@ the last one only and give the ones before without gradient.
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from napari_iseg.interactions import Click
 from napari_iseg.training.device_clicks import correcting_clicks, first_points
 from napari_iseg.training.points import add_click, add_correcting_clicks, empty_points, sample_first_points
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from napari_iseg.training.recipe import Recipe
 
-__all__ = ["answers_to_learn_from", "corrected_question", "icl_answers", "sampled_answer"]
+__all__ = ["answering", "answers_to_learn_from", "corrected_question", "icl_answers", "sampled_answer"]
 
 
 def answers_to_learn_from(
@@ -83,8 +85,8 @@ def corrected_question(
 ) -> tuple[Tensor, np.ndarray]:
     """Return what to ask the network after some corrected answers that were given without gradient (RITM, section 3.2).
 
-    Those answers are given in evaluation mode; their number is drawn from ``sampled_passes``. RITM puts the clicks that
-    it adds into the last slots, where they take the place of random ones if all slots are full.
+    Those answers are given in evaluation mode (:func:`answering`); their number is drawn from ``sampled_passes``. RITM
+    puts the clicks that it adds into the last slots, where they take the place of random ones if all slots are full.
 
     Parameters
     ----------
@@ -104,14 +106,28 @@ def corrected_question(
     previous = torch.zeros_like(rgb[:, :1])
     fewest, most = recipe.sampled_passes
     passes = int(rng.integers(fewest, most + 1))
-    network.eval()
-    with torch.no_grad():
+    with answering(network, recipe):
         for number in range(1, passes + 1):
             given = torch.from_numpy(points.copy()).to(rgb.device)
             previous = network(_input(rgb, previous, recipe, rng), given).float().sigmoid()
             _correct(points, previous, target, recipe, rng, from_end=number)
-    network.train()
     return _input(rgb, previous, recipe, rng), points
+
+
+@contextmanager
+def answering(network: nn.Module, recipe: Recipe) -> Iterator[None]:
+    """Within it a network answers without gradient, in evaluation mode; afterwards it is in training mode.
+
+    With the recipe's ``batch_statistics`` norms go on looking at the batch, where they are being trained.
+    """
+    network.eval()
+    if recipe.batch_statistics:
+        for module in network.modules():
+            if isinstance(module, _BatchNorm) and any(one.requires_grad for one in module.parameters()):
+                module.train()
+    with torch.no_grad():
+        yield
+    network.train()
 
 
 def _first_points(target: Tensor, recipe: Recipe, rng: np.random.Generator) -> np.ndarray:

@@ -22,7 +22,7 @@ from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.progress import Progress, RunLog
 from napari_iseg.training.rates import learning_rate, load_optimizer, parameter_groups
 from napari_iseg.training.run_files import RunFiles
-from napari_iseg.training.starting import inherited_terms, start_from
+from napari_iseg.training.starting import inherited_terms, start_from, start_parts_from
 from napari_iseg.training.starting_point import build_network
 from napari_iseg.training.stopping import StoppedError, StopRequest
 from napari_iseg.training.stream import SampleNumbers, seed_step
@@ -106,9 +106,11 @@ class Trainer:
         self._fabric = fabric or open_fabric(device)
         self._on_device = fits_device(recipe, self._fabric.device, device_data)
         self._network = build_network(recipe)
-        self._terms = inherited_terms(weights)
+        self._terms = inherited_terms(weights or recipe.parts_from)
         if weights is not None:
             start_from(self._network, recipe, weights)
+        elif recipe.parts_from is not None:
+            start_parts_from(self._network, recipe.parts_from)
         if self._fabric.device.type in ("cpu", "cuda"):
             # Convolutions are up to twice as fast with a pixel's channels side by side; on MPS that gave wrong results.
             self._network.to(memory_format=torch.channels_last)

@@ -21,7 +21,7 @@ from napari_iseg.interactions.simulated_defects import defective_mask
 from napari_iseg.interactions.simulated_masks import coarse_mask, coarse_mask_of_level
 from napari_iseg.interactions.simulated_strokes import random_scribble_prompts
 from napari_iseg.models._blocks import click_disks
-from napari_iseg.training.iterative import answers_to_learn_from
+from napari_iseg.training.iterative import answering, answers_to_learn_from
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -220,12 +220,10 @@ def _scribbled(view: ObjectView, recipe: Recipe, rng: np.random.Generator) -> Te
         return view.draw(marks)
 
     bimap = add(None)
-    view.eval()
-    with torch.no_grad():
+    with answering(view, recipe):
         for _ in range(passes):
             previous = view.answer(torch.cat([previous, bimap], dim=1), "scribble").float().sigmoid()
             bimap = add((previous[:, 0] > 0.5).cpu().numpy())
-    view.train()
     return view.answer(torch.cat([previous, bimap], dim=1), "scribble")
 
 
@@ -237,10 +235,8 @@ def _boxed(view: ObjectView, rng: np.random.Generator) -> Tensor:
 
 def _masked(view: ObjectView, recipe: Recipe, rng: np.random.Generator) -> Tensor:
     # What to correct is at times an answer of the network itself.
-    view.eval()
-    with torch.no_grad():
+    with answering(view, recipe):
         answered = answers_to_learn_from(view, view.rgb, view.target, recipe, rng)[-1].float().sigmoid()
-    view.train()
     predictions = (answered[:, 0] > 0.5).cpu().numpy()
     images = (view.rgb.permute(0, 2, 3, 1) * 255).round().to(torch.uint8).cpu().numpy()
     truths = view.target.cpu().numpy() == 1

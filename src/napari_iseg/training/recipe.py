@@ -99,6 +99,9 @@ class Recipe:
     sampled_passes
         Fewest and most answers without gradient before the one learnt from; RITM and SimpleClick have 0 and 3, CFR-ICL
         without its loss 1 and 3.
+    batch_statistics
+        Whether answers without gradient are given with the batch's own statistics where norms look at it, not in RITM's
+        evaluation mode: while a short run changes its weights fast, averaged statistics make nonsense of them.
     mask_drop_share
         Share of answers whose previous mask the network is not shown.
     click_slots
@@ -122,6 +125,9 @@ class Recipe:
         Options of the method's lesson, by the names of its keyword arguments.
     ema
         Decay per step of the averaged weights that are saved.
+    parts_from
+        Weights of a click network, a known name or a file, whose parts that this network has too it starts with
+        (:func:`napari_iseg.training.starting.start_parts_from`); None starts all of it at random.
     mimetic
         Start attention as Trockman and Kolter (2023) do, for runs too short to learn locality.
     """
@@ -147,6 +153,7 @@ class Recipe:
     schedule: str = "icl"
     icl_terms: int = 3
     sampled_passes: tuple[int, int] = (0, 3)
+    batch_statistics: bool = False
     mask_drop_share: float = 0.0
     click_slots: int = 24
     random_first_clicks: float = 0.5
@@ -158,6 +165,7 @@ class Recipe:
     accumulate: int = 1
     lesson: dict[str, Any] = field(default_factory=dict)
     ema: float = 0.998
+    parts_from: str | None = None
     mimetic: bool = False
 
     def __post_init__(self) -> None:

@@ -5,10 +5,15 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+import torch
+
 from napari_iseg.errors import WeightsError
 from napari_iseg.models.checkpoints import load_state
 from napari_iseg.models.context_net import translate_sam
+from napari_iseg.models.disnet import DISNet
 from napari_iseg.models.focalclick_xl import FocalClickXL
+from napari_iseg.models.object_net import PROMPT_KINDS
+from napari_iseg.models.simpleclick import FAMILY as SIMPLECLICK
 from napari_iseg.zoo.weights import find_weights, non_commercial_licence
 
 if TYPE_CHECKING:
@@ -19,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.training.recipe import Recipe
 
-__all__ = ["inherited_terms", "start_from"]
+__all__ = ["inherited_terms", "start_from", "start_parts_from"]
 
 # How the names of SAM's encoder begin.
 _SAM = "image_encoder."
@@ -62,6 +67,70 @@ def start_from(network: nn.Module, recipe: Recipe, weights: str | Path) -> None:
             "from others."
         )
     network.load_state_dict(loaded.state_dict())
+
+
+def start_parts_from(network: nn.Module, weights: str | Path) -> list[str]:
+    """Put a click network's weights into the parts of another method's network that are the same; the rest stays.
+
+    AdaptiveClick and DISNet have SimpleClick's transformer (and AdaptiveClick its pyramid), FocalClick-XL's Object-Net
+    can have it; what has learnt to look at images in one need not learn it in another.
+
+    Parameters
+    ----------
+    network
+        Of AdaptiveClick, DISNet or FocalClick-XL, or of SimpleClick in another configuration.
+    weights
+        Known name or file of weights of SimpleClick's family, which CFR-ICL is of.
+
+    Returns
+    -------
+    list of str
+        Names of the parameters that were put in.
+
+    Raises
+    ------
+    UnknownNameError
+        If it is neither a known name nor looks like a file.
+    WeightsError
+        If they cannot be read, are of another family, or no block of their transformer has its like in the network.
+    """
+    state = SIMPLECLICK.load(find_weights(weights, "cfr-icl")).state_dict()
+    ours = network.state_dict()
+    fitting = {
+        name: tensor
+        for name, tensor in _names_in(network, state).items()
+        if name in ours and ours[name].shape == tensor.shape
+    }
+    if not any(".blocks." in name for name in fitting):
+        raise WeightsError(
+            f"No block of the transformer in the weights {weights} fits the recipe's network; give the recipe's "
+            "[network] the embed_dim of the weights, or leave 'parts_from' out."
+        )
+    network.load_state_dict(fitting, strict=False)
+    return sorted(fitting)
+
+
+def _names_in(network: nn.Module, state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the weights of a SimpleClick under the names that they have in another network."""
+    prompts = "patch_embed_coords.weight"
+    if isinstance(network, DISNet):
+        named = {f"proposals.{name}": tensor for name, tensor in state.items()}
+        if prompts in state and network.config.guidance:
+            # Of previous mask, two disks and eight guides those of positive clicks.
+            named[f"proposals.{prompts}"] = state[prompts][:, 1::2]
+        return named
+    if isinstance(network, FocalClickXL):
+        named = {_in_object_net(name): tensor for name, tensor in state.items()}
+        image = "backbone.patch_embed.first.weight"
+        if image in state:
+            together = torch.cat([state[image], state[prompts]], dim=1)
+            named |= {f"object_net.prompting.{kind}.weight": together for kind in PROMPT_KINDS}
+        return named
+    return dict(state)
+
+
+def _in_object_net(name: str) -> str:
+    return f"object_net.{name}" if name.startswith("head.") else f"object_net.encoder.{name}"
 
 
 def _put_encoder(network: FocalClickXL, state: Mapping[str, Tensor], file: Path) -> None:
