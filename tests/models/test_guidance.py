@@ -1,17 +1,19 @@
-"""Maps of what is like and near the clicks: against plain definitions, and against scikit-image's shortest paths."""
+"""Maps of what is like and near the clicks: against plain definitions, and against Dijkstra's shortest paths."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
 import torch
-from skimage.graph import MCP_Geometric
+from scipy.sparse.csgraph import dijkstra
 
+from napari_iseg.models._blocks import click_disks
 from napari_iseg.models.adaptiveclick import FAMILY as ADAPTIVECLICK
 from napari_iseg.models.disnet import FAMILY as DISNET
 from napari_iseg.models.families import Family
 from napari_iseg.models.focalclick import FAMILY as FOCALCLICK
-from napari_iseg.models.guidance import GUIDANCE_CHANNELS, click_guidance, geodesic_distances
+from napari_iseg.models.guidance import GUIDANCE_CHANNELS, click_guidance, geodesic_distances, mark_guidance
 from napari_iseg.models.simpleclick import FAMILY as SIMPLECLICK
 
 RED, BLUE = (0.9, 0.1, 0.1), (0.1, 0.1, 0.9)
@@ -48,28 +50,25 @@ def test_the_clicks_half_is_alike_and_near_and_the_other_is_not() -> None:
 def test_the_sign_of_a_click_says_which_maps_it_fills() -> None:
     image = two_halves()
     positive, negative = click_guidance(image, clicks((32, 10, 1))), click_guidance(image, clicks((32, 10, 0)))
-    assert torch.equal(positive[:, ::2], negative[:, 1::2])
+    torch.testing.assert_close(positive[:, ::2], negative[:, 1::2])
 
 
-def test_ways_are_the_shortest_paths_of_scikit_image() -> None:
+def test_ways_are_dijkstras() -> None:
     rng = np.random.default_rng(0)
     rgb = torch.from_numpy(rng.random((1, 3, 48, 40))).float()
     row, column = torch.tensor([[[9.0, 30.0], [41.0, 0.0]]]), torch.tensor([[[5.0, 33.0], [17.0, 0.0]]])
     used = torch.tensor([[[True, True], [True, False]]])
     found = geodesic_distances(rgb, row, column, used)[0]
-    cells = torch.nn.functional.avg_pool2d(rgb, 4)[0].numpy().astype(np.float64)
-
-    class ByColour(MCP_Geometric):
-        def travel_cost(self, old_cost: float, new_cost: float, offset_length: float) -> float:
-            # The costs are the numbers of the cells, whose colours and places say what a step costs.
-            (i, j), (k, m) = divmod(int(old_cost) - 1, 10), divmod(int(new_cost) - 1, 10)
-            change = ((cells[:, i, j] - cells[:, k, m]) ** 2).sum()
-            return float((100 * change + (1.6 / 12 * offset_length) ** 2) ** 0.5)
-
-    numbers = np.arange(1, 121, dtype=np.float64).reshape(12, 10)
-    for sign, starts in enumerate([[(2, 1), (7, 8)], [(10, 4)]]):
-        expected, _ = ByColour(numbers, fully_connected=True).find_costs(starts)
-        np.testing.assert_allclose(found[sign].numpy(), expected, atol=1e-4)
+    cells = torch.nn.functional.avg_pool2d(rgb, 4)[0].double().numpy()
+    costs = np.zeros((120, 120))
+    for i, j, down, across in product(range(12), range(10), (-1, 0, 1), (-1, 0, 1)):
+        if (down, across) != (0, 0) and 0 <= i + down < 12 and 0 <= j + across < 10:
+            change = ((cells[:, i, j] - cells[:, i + down, j + across]) ** 2).sum()
+            ground = 1.6 / 12 * np.hypot(down, across)
+            costs[10 * i + j, 10 * (i + down) + j + across] = np.sqrt(100 * change + ground**2)
+    for sign, starts in enumerate([[21, 78], [104]]):
+        expected = dijkstra(costs, indices=starts, min_only=True)
+        np.testing.assert_allclose(found[sign].flatten().numpy(), expected, atol=1e-4)
 
 
 def test_a_click_outside_counts_as_one_at_the_border() -> None:
@@ -89,3 +88,22 @@ def test_no_released_network_is_guided_and_any_network_can_be(family: Family) ->
     answer.sum().backward()
     taken = [p for name, p in network.named_parameters() if p.ndim == 4 and p.shape[1] >= GUIDANCE_CHANNELS // 2 + 1]
     assert any(p.grad is not None and p.grad[:, -1].abs().sum() > 0 for p in taken)
+
+
+def test_what_is_drawn_is_looked_at_along_its_middle() -> None:
+    image = two_halves()
+    marks = torch.zeros(1, 2, 64, 64)
+    marks[0, 0, 10:50, 26:33] = 1  # A stroke of seven pixels whose right rim lies on the blue half.
+    maps = mark_guidance(image, marks)
+    assert maps[0, 2, 30, 10] > 0.9  # Red, sharply judged: only the middle counts, which is red.
+    assert maps[0, 2, 30, 50] < 0.1
+    assert maps[0, 1::2].max() < 1e-6
+    assert mark_guidance(image, torch.zeros(1, 2, 64, 64)).max() < 1e-6
+
+
+def test_a_drawn_disk_says_about_what_its_click_says() -> None:
+    rng = np.random.default_rng(1)
+    rgb = torch.from_numpy(rng.random((1, 3, 64, 64))).float()
+    points = clicks((20, 30, 1), (50, 12, 0))
+    drawn = mark_guidance(rgb, click_disks(points, (64, 64), 3.0))
+    torch.testing.assert_close(drawn, click_guidance(rgb, points))
