@@ -215,3 +215,12 @@ def test_a_half_size_feature_is_half_as_fine() -> None:
         logits, feature = FocalClick(TINY_HRNET).eval().segment(torch.rand(1, 4, 128, 128), points)
     assert logits.shape == (1, 1, 128, 128)
     assert feature.shape == (1, 8, 16, 16)
+
+
+@pytest.mark.parametrize("name", ["segformer-b0-s2", "tiny"])
+def test_a_new_network_begins_undecided(name: str) -> None:
+    """By the fan-out of its one channel a classifier would begin with logits of ten and more, and learn late."""
+    torch.manual_seed(0)
+    network = FocalClick(FAMILY.configs[name]).train()
+    points = torch.tensor([[[20.0, 30.0, 1.0], [-1.0, -1.0, -1.0]]]).repeat(2, 1, 1)
+    assert network(torch.rand(2, 4, 64, 64), points).abs().max() < 2

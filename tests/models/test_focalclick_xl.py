@@ -290,3 +290,11 @@ def test_a_prompting_layer_of_the_papers_size_has_18880_parameters() -> None:
     with torch.device("meta"):
         layer = FocalClickXL(FocalClickXLConfig()).object_net.prompting["click"]
     assert sum(parameter.numel() for parameter in layer.parameters()) == 18_880
+
+
+@pytest.mark.parametrize("name", ["tiny", "compact"])
+def test_a_new_network_begins_undecided(name: str) -> None:
+    torch.manual_seed(0)
+    network = FocalClickXL(FAMILY.configs[name]).train()
+    points = torch.tensor([[[20.0, 30.0, 1.0], [-1.0, -1.0, -1.0]]]).repeat(2, 1, 1)
+    assert network(torch.rand(2, 4, 64, 64), points).abs().max() < 2

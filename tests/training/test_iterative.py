@@ -12,7 +12,8 @@ from tests.seeded import TINY
 from torch import Tensor, nn
 
 from napari_iseg.errors import UnknownNameError
-from napari_iseg.training.iterative import answers_to_learn_from, icl_answers, sampled_answer
+from napari_iseg.training.iterative import answering, answers_to_learn_from, icl_answers, sampled_answer
+from napari_iseg.training.lessons.clicks import answer_loss
 from napari_iseg.training.recipe import DataRecipe, Recipe, Stage
 
 RECIPE = Recipe(
@@ -129,3 +130,38 @@ def test_sampled_clicks_fill_the_slots_from_the_end() -> None:
 def test_an_unknown_schedule_is_refused() -> None:
     with pytest.raises(UnknownNameError, match="sampled"):
         replace(RECIPE, schedule="sample")
+
+
+class Normed(nn.Module):
+    """A norm that is trained, one that is not, and dropout."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trained, self.kept = nn.BatchNorm2d(1), nn.BatchNorm2d(1).requires_grad_(False)
+        self.dropout = nn.Dropout(0.5)
+
+
+@pytest.mark.parametrize("batch_statistics", [False, True])
+def test_without_gradient_only_norms_that_are_trained_may_look_at_the_batch(batch_statistics: bool) -> None:
+    network = Normed()
+    with answering(network, replace(RECIPE, batch_statistics=batch_statistics)):
+        assert not torch.is_grad_enabled()
+        assert network.trained.training is batch_statistics
+        assert not network.kept.training
+        assert not network.dropout.training
+    assert network.dropout.training
+    assert torch.is_grad_enabled()
+
+
+def test_dice_is_added_to_the_pixels_loss_and_ignores_what_is_ignored() -> None:
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(2, 1, 6, 6, generator=generator)
+    target = torch.zeros(2, 1, 6, 6)
+    target[..., :3, :3] = 1
+    target[..., 5, :] = -1
+    pixels, both = answer_loss(RECIPE), answer_loss(replace(RECIPE, dice_weight=0.5))
+    valid = (target != -1).float()
+    probability, wanted = logits.sigmoid() * valid, (target == 1).float()
+    overlap = 2 * (probability * wanted).sum((1, 2, 3)) + 1
+    dice = 1 - overlap / (probability.sum((1, 2, 3)) + wanted.sum((1, 2, 3)) + 1)
+    torch.testing.assert_close(both(logits, target), pixels(logits, target) + 0.5 * dice, atol=1e-5, rtol=0)
