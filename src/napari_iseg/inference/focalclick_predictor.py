@@ -152,13 +152,17 @@ class FocalClickPredictor:
         if box is not None:
             window = box_window(box, shape, options.expansion_ratio, options.min_crop)
             return window, window
-        # The first click sees the whole image, also where it corrects a given mask.
-        if previous is None or not isinstance(previous.memory, _Memory):
+        nothing = np.zeros(shape, bool)
+        first = object_window(nothing, clicks, options.expansion_ratio, options.min_crop, first_crop=options.first_crop)
+        if previous is None:
+            return first, first
+        # The first click sees the whole image also where it corrects a given mask.
+        if not isinstance(previous.memory, _Memory):
             return whole, whole
         # What was merged is a mask, no probability.
         shown = previous.render() > options.threshold if previous.memory.merged else probability > _OBJECT
         if not shown.any():
-            return whole, (previous.zoom or whole) if options.exact_empty else whole
+            return first, (previous.zoom or first) if options.exact_empty else first
         window = object_window(shown, clicks, options.expansion_ratio, options.min_crop)
         return window, window
 

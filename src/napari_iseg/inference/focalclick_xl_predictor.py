@@ -146,7 +146,8 @@ class FocalClickXLPredictor:
             return box_window(newest, shape, expansion, least)
         if isinstance(newest, MaskPrompt):
             return object_window(as_probability(newest), [], expansion, least)
-        return object_window(probability, list(_included(drawn, shape)), expansion, least)
+        first = self._options.first_crop
+        return object_window(probability, list(_included(drawn, shape)), expansion, least, first_crop=first)
 
     @torch.inference_mode()
     def _details(self, encoding: ImageWithContext, primitive: Patch, certain: Sequence[Prompt]) -> list[Patch]:

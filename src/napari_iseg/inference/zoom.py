@@ -36,23 +36,33 @@ def choose_window(
         The window of the previous answer, kept while it still fits: it holds every positive click and overlaps the
         wanted window by at least ``options.recompute_iou``.
     options
-        ``expansion_ratio``, ``min_crop`` and ``recompute_iou``.
+        ``expansion_ratio``, ``min_crop``, ``first_crop`` and ``recompute_iou``.
     """
-    wanted = object_window(probability, clicks, options.expansion_ratio, options.min_crop)
+    wanted = object_window(
+        probability, clicks, options.expansion_ratio, options.min_crop, first_crop=options.first_crop
+    )
     if stored is None or not _holds(stored, clicks) or _overlap(wanted, stored) < options.recompute_iou:
         return wanted
     return stored
 
 
-def object_window(probability: np.ndarray, clicks: Sequence[Click], expansion: float, min_crop: int) -> Window:
-    """Return the expanded box of the object and its positive clicks; the whole plane where there is no object yet."""
+def object_window(
+    probability: np.ndarray, clicks: Sequence[Click], expansion: float, min_crop: int, *, first_crop: int = 0
+) -> Window:
+    """Return the expanded box of the object and its positive clicks.
+
+    Where there is no object yet it is the whole plane, or with ``first_crop`` above 0 so many pixels around the
+    positive clicks: what is small on a large plane would be lost in the few pixels that the network sees of it.
+    """
     shape = (probability.shape[0], probability.shape[1])
     inside = probability > _OBJECT
     rows = np.flatnonzero(inside.any(axis=1)).tolist()
     columns = np.flatnonzero(inside.any(axis=0)).tolist()
-    if not rows:
-        return Window.whole(shape)
     positive = [click for click in clicks if click.positive]
+    if not rows and not (first_crop and positive):
+        return Window.whole(shape)
+    if not rows:
+        min_crop = first_crop
     rows += [int(click.row) for click in positive]
     columns += [int(click.column) for click in positive]
     row_start, row_stop = _expanded(min(rows), max(rows), expansion, min_crop, shape[0])

@@ -41,6 +41,12 @@ class ClickOptions(CascadeOptions):
     flip: bool = option(True, "Average the answers for the image and its mirror image (twice the time)")
     expansion_ratio: float = option(1.4, "Zoom-in: side of the crop over side of the object", minimum=1)
     min_crop: int = option(200, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
+    first_crop: int = option(
+        0,
+        "Before there is a mask: side in image pixels of what is looked at around the click; 0 is the whole image",
+        minimum=16,
+        also=(0,),
+    )
     recompute_iou: float = option(
         0.5, "Zoom-in: the crop is renewed when it overlaps the wanted one by less than this", minimum=0, maximum=1
     )
@@ -61,6 +67,12 @@ class FocalClickOptions(CascadeOptions):
 
     expansion_ratio: float = option(1.4, "Target crop: side of the crop over side of the object", minimum=1)
     min_crop: int = option(10, "Target crop: smallest side in image pixels", minimum=1)
+    first_crop: int = option(
+        0,
+        "Before there is a mask: side in image pixels of what is looked at around the click; 0 is the whole image",
+        minimum=16,
+        also=(0,),
+    )
     focus_ratio: float = option(1.4, "Focus crop: side of the crop over side of what the click changes", minimum=1)
     focus_only_after: int = option(
         10, "After this many clicks only the focus crop of a new click may change", minimum=0
@@ -93,6 +105,12 @@ class FocalClickXLOptions(CascadeOptions):
     zoom_in: bool = option(True, "Look at the object's surroundings once a first mask is there")
     expansion_ratio: float = option(1.4, "Zoom-in: side of the crop over side of the object", minimum=1)
     min_crop: int = option(10, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
+    first_crop: int = option(
+        0,
+        "Before there is a mask: side in image pixels of what is looked at around the click; 0 is the whole image",
+        minimum=16,
+        also=(0,),
+    )
     magnify: bool = option(True, "Look closely where the mask is uncertain; gives soft edges")
     certainty: float = option(0.9, "Probabilities between this and one minus this are uncertain", minimum=0.5, below=1)
     detail_size: int = option(
