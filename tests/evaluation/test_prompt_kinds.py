@@ -8,6 +8,7 @@ from dataclasses import replace
 import imageio.v3 as iio
 import numpy as np
 import pytest
+from tests.methods import tiny_predictor
 
 from napari_iseg.errors import OptionError, UnknownNameError
 from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder, evaluate_object, evaluate_objects
@@ -141,6 +142,18 @@ def test_each_coarse_mask_is_in_its_level_and_in_a_session_of_its_own(geodesic, 
     # This method takes a mask for its answer; the next mask does not go on from it.
     assert result.ious == result.coarse_ious
     assert session.prompts == ()
+
+
+def test_a_network_refines_each_coarse_mask_as_if_it_were_the_only_one():
+    truth = SECOND.astype(np.int8)
+    session = opened(tiny_predictor("focalclick-xl", threshold=0.49, magnify=False), SECOND)
+    looks = []
+    session.predictor.network.context_net.register_forward_hook(lambda *_: looks.append(1))
+    result = evaluate_object(session, truth, prompt="mask", levels=(1, 4))
+    assert len(looks) == 1
+    alone = [iou(truth, session.another().add(prompt)) for prompt in result.prompts]
+    assert result.ious == alone
+    assert result.ious != result.coarse_ious
 
 
 def test_an_object_has_the_same_coarse_masks_whatever_else_is_evaluated(geodesic, data):

@@ -95,6 +95,7 @@ def evaluate_object(
         ``"click"``: in the middle of the larger error (RITM). ``"scribble"``: along the middle of the largest error
         (FocalClick-XL, Algorithm 2). ``"box"``: the smallest one around the object. ``"mask"``: for each level a mask
         as coarse as that, each in a session of its own, the same at every run for an object's name, plane and number.
+        Methods to which a mask is itself the answer give it back as it is.
     levels
         Which coarse masks, 1 to 5; other prompts have none.
     max_clicks
