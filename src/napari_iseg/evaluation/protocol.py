@@ -88,14 +88,15 @@ def evaluate_object(
     Parameters
     ----------
     session
-        A session without prompts on the object's image. Its threshold decides what the mask is.
+        A session without prompts on the object's image; it keeps what was given last. Its threshold decides what the
+        mask is.
     truth
         (H, W): 1 object, 0 background, -1 ignored.
     prompt
         ``"click"``: in the middle of the larger error (RITM). ``"scribble"``: along the middle of the largest error
         (FocalClick-XL, Algorithm 2). ``"box"``: the smallest one around the object. ``"mask"``: for each level a mask
-        as coarse as that, each in a session of its own, the same at every run for an object's name, plane and number.
-        Methods to which a mask is itself the answer give it back as it is.
+        as coarse as that, each given alone, the same at every run for an object's name, plane and number. Methods to
+        which a mask is itself the answer give it back as it is.
     levels
         Which coarse masks, 1 to 5; other prompts have none.
     max_clicks
@@ -115,10 +116,10 @@ def evaluate_object(
     """
     result = result or ObjectResult()
 
-    def answer(asked: Session, given: Prompt, start: float) -> None:
-        mask = asked.add(given)
+    def answer(given: Prompt, start: float) -> None:
+        mask = session.add(given)
         if best_proposals:
-            mask = _best_of(asked, truth)
+            mask = _best_of(session, truth)
         result.seconds.append(time.perf_counter() - start)
         result.prompts.append(given)
         result.ious.append(iou(truth, mask))
@@ -128,14 +129,16 @@ def evaluate_object(
             next_prompt = next_click if prompt == "click" else next_scribble
             for _ in range(max_clicks):
                 start = time.perf_counter()
-                answer(session, next_prompt(truth, session.mask, result.clicks), start)
+                answer(next_prompt(truth, session.mask, result.clicks), start)
                 if reaches(result.ious[-1], target_iou):
                     break
         case "box":
-            answer(session, exact_box(truth == 1), time.perf_counter())
+            answer(exact_box(truth == 1), time.perf_counter())
         case "mask":
             for coarse in _coarse_masks(truth, levels, result):
-                answer(session.another(), coarse, time.perf_counter())
+                # No mask goes on from another.
+                session.clear()
+                answer(coarse, time.perf_counter())
     return result
 
 
