@@ -50,6 +50,23 @@ def test_a_released_file_is_evaluated_as_it_is_and_its_terms_are_shown_once(run,
 
 
 @pytest.mark.parametrize(
+    ("given", "level", "row"),
+    [("scribble", None, "NoS@85"), ("box", None, "IoU"), ("mask", 2, "level 2 coarse IoU")],
+)
+def test_other_prompts_have_tables_of_their_own(run, data, tmp_path, given, level, row):
+    out = tmp_path / "out.json"
+    chosen = [] if level is None else ["--level", level]
+    done = run(
+        "evaluate", "--method", "geodesic", "--data", data, "--limit", 1, "--prompt", given, *chosen, "--json", out
+    )
+    assert done.code == 0, done.err
+    assert row in done.out
+    assert "NoC" not in done.out
+    settings = json.loads(out.read_text())["settings"]
+    assert (settings["prompt"], settings["level"]) == (given, level)
+
+
+@pytest.mark.parametrize(
     ("change", "sentence"),
     [
         (["--method", "random-walkr"], "Did you mean 'random-walker'?"),
@@ -58,6 +75,9 @@ def test_a_released_file_is_evaluated_as_it_is_and_its_terms_are_shown_once(run,
         (["--option", "beta=much"], "must be a number"),
         (["--limit", "0"], "limit must be a whole number of at least 1"),
         (["--labels", "labels_mito"], "labels_mito"),
+        (["--prompt", "boks"], "There is no kind of prompt named 'boks'"),
+        (["--level", "2"], "Only coarse masks have a level"),
+        (["--prompt", "mask", "--level", "0"], "levels 1 to 5"),
         (["--json", "missing/out.json"], "There is no folder"),
     ],
 )

@@ -129,7 +129,9 @@ def test_a_folder_becomes_a_report(data, tmp_path):
     assert kept["summary"]["NoC@90"] == 1.0
     assert "NoC@95" not in kept["summary"]
     assert kept["settings"]["method"] == "random-walker"
-    assert kept["results"][0]["clicks"][0].keys() == {"row", "column", "positive"}
+    assert kept["settings"]["prompt"] == "click"
+    assert kept["results"][0].keys() == {"name", "plane", "object_id", "clicks", "ious", "seconds", "error"}
+    assert [Click(**values) for values in kept["results"][0]["clicks"]] == report.results[0].clicks
     console = Console(file=StringIO(), width=80)
     console.print(report.table())
     assert "NoC@85" in console.file.getvalue()
@@ -172,13 +174,13 @@ def test_an_object_on_which_the_method_fails_counts_all_clicks(walker, caplog):
 
 def test_the_time_of_a_click_is_over_all_clicks():
     report = Report([ObjectResult(ious=[0.5, 0.95], seconds=[1.0, 2.0]), ObjectResult(ious=[0.95], seconds=[6.0])])
-    assert report.seconds_per_click == pytest.approx(3.0)
+    assert report.seconds_per_prompt == pytest.approx(3.0)
     assert report.seconds_per_object == pytest.approx(4.5)
 
 
 def test_a_report_without_a_single_click_is_still_json(tmp_path):
     report = Report([ObjectResult(error="RuntimeError: no")])
-    assert math.isnan(report.seconds_per_click)
+    assert math.isnan(report.seconds_per_prompt)
     report.write_json(tmp_path / "out.json")
     assert json.loads((tmp_path / "out.json").read_text())["summary"]["seconds_per_click"] is None
 

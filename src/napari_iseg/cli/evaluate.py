@@ -1,4 +1,4 @@
-"""``napari-iseg evaluate``: how many clicks a method needs on a folder of images with references."""
+"""``napari-iseg evaluate``: what a method needs, and makes of it, on a folder of images with references."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from napari_iseg.cli.licences import show_licence
 from napari_iseg.errors import ExportError, UnknownNameError
 
 if TYPE_CHECKING:
-    from napari_iseg.evaluation import ObjectResult
+    from napari_iseg.evaluation import ObjectResult, PromptKind
     from napari_iseg.io.dataset import Split
 
 __all__ = ["evaluate"]
@@ -34,7 +34,13 @@ def evaluate(
     limit: Annotated[int | None, typer.Option(help="At most this many objects, spread evenly over the images.")] = None,
     per_image: Annotated[int | None, typer.Option(help="At most this many objects of each image.")] = None,
     min_pixels: Annotated[int, typer.Option(help="Leave out objects with fewer pixels.")] = 1,
-    max_clicks: Annotated[int, typer.Option(help="Give up after this many clicks.")] = 20,
+    prompt: Annotated[
+        str, typer.Option(help="What is given: click or scribble, until the mask is good; box or mask (coarse), once.")
+    ] = "click",
+    level: Annotated[
+        int | None, typer.Option(help="How coarse a mask, 1 (nearly right) to 5 (half right); all five when left out.")
+    ] = None,
+    max_clicks: Annotated[int, typer.Option(help="Give up after this many clicks or scribbles.")] = 20,
     target_iou: Annotated[float, typer.Option(help="Stop an object at this IoU; 1.01 gives it all clicks.")] = 0.90,
     proposals: Annotated[
         str, typer.Option(help="likeliest: as a user first sees it; best: chosen by the reference (an oracle).")
@@ -45,7 +51,7 @@ def evaluate(
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[Path | None, typer.Option(help="Write every click and IoU here.")] = None,
 ) -> None:
-    """Count the clicks that a method needs, by the published protocol, and time them."""
+    """Count the clicks or scribbles that a method needs, or measure what it makes of a box or a coarse mask."""
     from napari_iseg.evaluation import evaluate_folder
 
     if proposals not in ("likeliest", "best"):
@@ -73,6 +79,8 @@ def evaluate(
             limit=limit,
             per_image=per_image,
             min_pixels=min_pixels,
+            prompt=cast("PromptKind", prompt),
+            level=level,
             max_clicks=max_clicks,
             target_iou=target_iou,
             best_proposals=proposals == "best",

@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg import __version__
 from napari_iseg.errors import OptionError
+from napari_iseg.evaluation.prompt_kinds import LEVELS, check_prompt, chosen_levels
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult, evaluate_object
 from napari_iseg.evaluation.report import Report
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
 from napari_iseg.io.datasets import layout_of, open_dataset
+from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from napari_iseg.evaluation.prompt_kinds import PromptKind
     from napari_iseg.inference.predictor import Predictor
     from napari_iseg.io.dataset import DatasetObject, Split
 
@@ -43,6 +46,8 @@ def evaluate_folder(
     limit: int | None = None,
     per_image: int | None = None,
     min_pixels: int = 1,
+    prompt: PromptKind = "click",
+    level: int | None = None,
     max_clicks: int = MAX_CLICKS,
     target_iou: float = TARGET_IOU,
     best_proposals: bool = False,
@@ -58,6 +63,10 @@ def evaluate_folder(
         As for :func:`napari_iseg.io.datasets.open_dataset`.
     limit, per_image, min_pixels
         Which objects: as for :meth:`napari_iseg.io.dataset.DatasetFolder.objects`.
+    prompt
+        What is given, ``"click"``, ``"scribble"``, ``"box"`` or ``"mask"``: as for :func:`evaluate_object`.
+    level
+        Which coarse masks, from 1 (nearly right) to 5 (half right); None for all five. For ``"mask"`` only.
     max_clicks, target_iou, best_proposals
         As for :func:`evaluate_object`.
     progress
@@ -67,8 +76,10 @@ def evaluate_folder(
     ------
     IsegError
         If the method, its weights or options, the device or the data cannot be used, or a number is out of range.
-        An object on which the method fails is no error: it is recorded and counts as ``max_clicks``.
+        An object on which the method fails is no error: it is recorded and counts as ``max_clicks`` or an IoU of 0.
     """
+    check_prompt(prompt, find_method(method))
+    levels = chosen_levels(prompt, level)
     _check(limit=limit, per_image=per_image, min_pixels=min_pixels, max_clicks=max_clicks)
     if not target_iou > 0:
         raise OptionError(f"The target IoU must be above 0; {target_iou} was given.")
@@ -80,6 +91,8 @@ def evaluate_folder(
     results = evaluate_objects(
         predictor,
         objects,
+        prompt=prompt,
+        levels=levels,
         max_clicks=max_clicks,
         target_iou=target_iou,
         best_proposals=best_proposals,
@@ -98,15 +111,19 @@ def evaluate_folder(
         "limit": limit,
         "per_image": per_image,
         "min_pixels": min_pixels,
+        "prompt": prompt,
+        "level": level,
         "version": __version__,
     }
-    return Report(results, max_clicks, target_iou, settings)
+    return Report(results, max_clicks, target_iou, settings, prompt, levels)
 
 
 def evaluate_objects(
     predictor: Predictor,
     objects: Iterable[DatasetObject],
     *,
+    prompt: PromptKind = "click",
+    levels: Sequence[int] = LEVELS,
     max_clicks: int = MAX_CLICKS,
     target_iou: float = TARGET_IOU,
     best_proposals: bool = False,
@@ -120,7 +137,7 @@ def evaluate_objects(
         The method, loaded once for all.
     objects
         The objects.
-    max_clicks, target_iou, best_proposals
+    prompt, levels, max_clicks, target_iou, best_proposals
         As for :func:`evaluate_object`.
     progress
         Called after every object with the number done and the object's result.
@@ -136,6 +153,8 @@ def evaluate_objects(
             evaluate_object(
                 session,
                 one.truth,
+                prompt=prompt,
+                levels=levels,
                 max_clicks=max_clicks,
                 target_iou=target_iou,
                 best_proposals=best_proposals,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,12 +11,15 @@ from rich.table import Table
 
 from napari_iseg.errors import ExportError
 from napari_iseg.evaluation import metrics
+from napari_iseg.evaluation.prompt_kinds import LEVELS
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
+from napari_iseg.io.prompt_values import prompt_to_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from napari_iseg.evaluation.prompt_kinds import PromptKind
     from napari_iseg.evaluation.protocol import ObjectResult
 
 __all__ = ["Report", "reports_table"]
@@ -37,12 +40,18 @@ class Report:
         As each object was evaluated.
     settings
         What was evaluated, to be kept with the numbers: method, weights, options, data and so on.
+    prompt
+        What each object was given; it decides the measures.
+    levels
+        Which coarse masks, where these were given.
     """
 
     results: Sequence[ObjectResult]
     max_clicks: int = MAX_CLICKS
     target_iou: float = TARGET_IOU
     settings: Mapping[str, Any] = field(default_factory=dict)
+    prompt: PromptKind = "click"
+    levels: Sequence[int] = LEVELS
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -55,20 +64,27 @@ class Report:
         return sum(result.error is not None for result in self.results)
 
     def noc(self, target: float) -> float:
-        """Return NoC@target, the mean number of clicks to reach an IoU."""
+        """Return NoC@target, or NoS@target of scribbles: the mean number of them to reach an IoU."""
         return metrics.number_of_clicks(self._sequences(), target, self.max_clicks)
 
     def nof(self, target: float, *, strict: bool = False) -> int:
         """Return NoF@target as published, or ``strict``: only objects that never reach it."""
         return metrics.count_failures(self._sequences(), target, self.max_clicks, strict=strict)
 
-    def mean_iou(self, click: int) -> float | None:
-        """Return mIoU@click, or None where the run stopped before that click for some object."""
-        return metrics.mean_iou(self._sequences(), click)
+    def mean_iou(self, count: int = 1) -> float | None:
+        """Return mIoU@count, after so many clicks or scribbles, or at the ``count``-th of the levels of coarse masks.
+
+        None where the run stopped before for some object.
+        """
+        return metrics.mean_iou(self._sequences(), count)
+
+    def mean_coarse_iou(self, count: int = 1) -> float | None:
+        """Return the mean IoU of the coarse masks themselves at the ``count``-th level; None without any."""
+        return metrics.mean_iou([result.coarse_ious for result in self.results if result.coarse_ious], count)
 
     @property
-    def seconds_per_click(self) -> float:
-        """Mean wall time of a click, over all clicks of all objects; NaN without any."""
+    def seconds_per_prompt(self) -> float:
+        """Mean wall time of a click, scribble, box or mask, over all of all objects; NaN without any."""
         seconds = [second for result in self.results for second in result.seconds]
         return float(np.mean(seconds)) if seconds else float("nan")
 
@@ -79,23 +95,18 @@ class Report:
 
     def summary(self) -> dict[str, Any]:
         """Return the measures by name, ready for JSON."""
-        names = {threshold: f"{round(threshold * 100)}" for threshold in self.thresholds}
-        ious = {f"mIoU@{click}": self.mean_iou(click) for click in _CLICKS}
         return {
             "objects": len(self.results),
             "failed": self.failed,
-            **{f"NoC@{name}": self.noc(threshold) for threshold, name in names.items()},
-            **{f"NoF@{name}": self.nof(threshold) for threshold, name in names.items()},
-            **{f"NoF@{name}_strict": self.nof(threshold, strict=True) for threshold, name in names.items()},
-            **{name: value for name, value in ious.items() if value is not None},
-            "seconds_per_click": _number(self.seconds_per_click),
+            **{name: value for name, value in self._measures().items() if value is not None},
+            f"seconds_per_{self.prompt}": _number(self.seconds_per_prompt),
             "seconds_per_object": _number(self.seconds_per_object),
         }
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        limits = {"max_clicks": self.max_clicks, "target_iou": self.target_iou}
-        results = [asdict(result) for result in self.results]
+        limits = {"max_clicks": self.max_clicks, "target_iou": self.target_iou} if self._until_good else {}
+        results = [_result_values(result, self.prompt) for result in self.results]
         return {"settings": {**self.settings, **limits}, "summary": self.summary(), "results": results}
 
     def write_json(self, path: Path) -> None:
@@ -112,9 +123,31 @@ class Report:
             reason = error.strerror or error
             raise ExportError(f"The report cannot be written to {path} ({reason}); choose another place.") from error
 
+    @property
+    def _until_good(self) -> bool:
+        """Whether prompts were given until the mask was good enough."""
+        return self.prompt in ("click", "scribble")
+
+    def _measures(self) -> dict[str, float | None]:
+        if self.prompt == "box":
+            return {"IoU": self.mean_iou()}
+        if self.prompt == "mask":
+            means = {"coarse_IoU": self.mean_coarse_iou, "IoU": self.mean_iou}
+            places = enumerate(self.levels, start=1)
+            return {f"level_{level}_{name}": mean(n) for n, level in places for name, mean in means.items()}
+        number = "NoC" if self.prompt == "click" else "NoS"
+        names = {threshold: f"{round(threshold * 100)}" for threshold in self.thresholds}
+        return {
+            **{f"{number}@{name}": self.noc(threshold) for threshold, name in names.items()},
+            **{f"NoF@{name}": self.nof(threshold) for threshold, name in names.items()},
+            **{f"NoF@{name}_strict": self.nof(threshold, strict=True) for threshold, name in names.items()},
+            **{f"mIoU@{count}": self.mean_iou(count) for count in _CLICKS},
+        }
+
     def _sequences(self) -> list[list[float]]:
         # However good it was before: a method that fails would not have let the user go on.
-        return [[0.0] * self.max_clicks if result.error is not None else result.ious for result in self.results]
+        lost = [0.0] * (self.max_clicks if self._until_good else max(len(self.levels), 1))
+        return [lost if result.error is not None else result.ious for result in self.results]
 
     def table(self) -> Table:
         """Return the measures as a table to print."""
@@ -132,6 +165,25 @@ def reports_table(reports: Sequence[Report]) -> Table:
     for name in dict.fromkeys(name for summary in summaries for name in summary):
         table.add_row(name.replace("_", " "), *(_shown(summary.get(name)) for summary in summaries))
     return table
+
+
+def _result_values(result: ObjectResult, prompt: PromptKind) -> dict[str, Any]:
+    """Return what happened with an object, ready for JSON; clicks keep the form that they had before other prompts."""
+    given = [prompt_to_values(one) for one in result.prompts]
+    return {
+        "name": result.name,
+        "plane": result.plane,
+        "object_id": result.object_id,
+        **(
+            {"clicks": [v for _, v in given]}
+            if prompt == "click"
+            else {"prompts": [{"kind": k, **v} for k, v in given]}
+        ),
+        **({"coarse_ious": result.coarse_ious} if prompt == "mask" else {}),
+        "ious": result.ious,
+        "seconds": result.seconds,
+        "error": result.error,
+    }
 
 
 def _shown(value: float | None) -> str:

@@ -64,7 +64,9 @@ def coarse_seed(dataset: str, index: int, level: int) -> int:
     return zlib.crc32(f"coarse-{dataset}-{index}-{level}".encode())
 
 
-def coarse_mask_of_level(truth: NDArray[np.bool_], level: int, seed: int) -> NDArray[np.bool_]:
+def coarse_mask_of_level(
+    truth: NDArray[np.bool_], level: int, seed: int, *, ignored: NDArray[np.bool_] | None = None
+) -> NDArray[np.bool_]:
     """Return a mask whose IoU with the reference lies in a level's range, the same for the same seed.
 
     Small erosions and dilations are made until the IoU is in the range; one that goes past it is taken back and a
@@ -78,6 +80,9 @@ def coarse_mask_of_level(truth: NDArray[np.bool_], level: int, seed: int) -> NDA
         1 to 5, the number of the range in :data:`COARSE_LEVELS`.
     seed
         As :func:`coarse_seed` makes it.
+    ignored
+        (H, W) bool: pixels outside of the object that the IoU does not look at, such as the band around GrabCut's
+        objects; None for none.
 
     Returns
     -------
@@ -95,10 +100,11 @@ def coarse_mask_of_level(truth: NDArray[np.bool_], level: int, seed: int) -> NDA
     low, high = COARSE_LEVELS[level - 1]
     rng = np.random.default_rng(seed)
     cut = _surroundings(truth)
+    counted = np.ones_like(truth[cut]) if ignored is None else ~ignored[cut]
     best, distance = truth[cut], 1.0 - high
     for _ in range(_LEVEL_RESTARTS):
-        mask = _worn_down(truth[cut], low, high, rng)
-        found = mask_iou(mask, truth[cut])
+        mask = _worn_down(truth[cut], counted, low, high, rng)
+        found = mask_iou(mask & counted, truth[cut])
         if max(found - high, low - found) < distance:
             best, distance = mask, max(found - high, low - found)
         if distance <= 0:
@@ -128,14 +134,16 @@ def _roughened(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.
     return mask
 
 
-def _worn_down(truth: NDArray[np.bool_], low: float, high: float, rng: np.random.Generator) -> NDArray[np.bool_]:
+def _worn_down(
+    truth: NDArray[np.bool_], counted: NDArray[np.bool_], low: float, high: float, rng: np.random.Generator
+) -> NDArray[np.bool_]:
     """Make one attempt at a mask between two IoUs; it ends in the range, or above it after 200 steps."""
     mask, largest = truth, len(_LEVEL_SIZES)
     share = rng.random()
     for _ in range(_LEVEL_STEPS):
         size = _LEVEL_SIZES[int(rng.integers(largest))]
         tried = _changed(mask, size, rng, dilate=rng.random() < share)
-        found = mask_iou(tried, truth)
+        found = mask_iou(tried & counted, truth)
         if found < low:
             largest = max(_LEVEL_SIZES.index(size), 1)
             continue
