@@ -28,7 +28,7 @@ _OPENINGS = {
     ),
     FAILS: (
         "The worst objects of each evaluated set: the reference outlined in blue, the answer in orange, clicks on the",
-        "object in green and beside it in red. `napari-iseg evaluate --card` adds or replaces a picture.",
+        "object as green dots and beside it as red crosses. `napari-iseg evaluate --card` adds or replaces a picture.",
     ),
 }
 
@@ -135,9 +135,8 @@ def _with_columns(
             cells = split_cells(lines[number])
             # A row may have fewer cells than the table has columns.
             cells += [""] * (place - len(cells))
-            new = {table.start: name, table.start + 1: "---"}.get(number, "")
-            cells.insert(place, new)
-            lines[number] = join_cells(cells)
+            cells.insert(place, {table.start: name, table.start + 1: "---"}.get(number, ""))
+            lines[number] = f"|{'|'.join(cells)}|" if number == table.start + 1 else join_cells(cells)
         header.insert(place, name)
     return lines, TablePlace(table.start, table.stop, tuple(header))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from io import BytesIO
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
@@ -26,7 +26,7 @@ _REFERENCE, _ANSWER = "#2aa5ff", "#ff9500"
 # By shape as well, for who cannot tell the colours apart.
 _MARKERS = {True: "o", False: "X"}
 _SIGNS = {True: "#22cc44", False: "#f02020"}
-_DOT = {"markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.8}
+_DOT: dict[str, Any] = {"markersize": 5.5, "markeredgecolor": "white", "markeredgewidth": 0.8}
 _COLUMNS = 3
 # Pixels around an object that are shown at least; else as much as the object is large.
 _MARGIN = 16

@@ -126,4 +126,4 @@ def _outside_of_code(lines: Sequence[str]) -> list[int]:
 
 
 def _one_line(cell: str) -> str:
-    return re.sub(r"(?<!\\)\|", r"\\|", " ".join(cell.split()))
+    return re.sub(r"(?<!\\)\|", r"\\|", re.sub(r"\s*\n\s*", " ", cell.strip()))

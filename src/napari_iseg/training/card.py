@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -43,7 +43,7 @@ class RunCard:
     recipe
         What is run.
     command
-        The command line that does it again, without folders of this machine.
+        The command line that does it again, without folders of this machine and without the weights to start from.
     data
         What it draws from.
     hardware
@@ -81,7 +81,7 @@ class RunCard:
                 f"# {self.recipe.name}\n\n{self._description()}\n",
                 _table(("", ""), facts),
                 self._data(),
-                self._recipe(),
+                self._recipe(started_from),
                 _curve(weights.with_name("log.jsonl")),
                 opening_of(REACHES),
                 opening_of(FAILS),
@@ -133,8 +133,11 @@ class RunCard:
             "objects are those trained on.\n\n" + _table(titles, rows)
         )
 
-    def _recipe(self) -> str:
-        recipe = self.recipe
+    def _recipe(self, started_from: str | None) -> str:
+        recipe, command = self.recipe, self.command
+        if started_from is not None and recipe.parts_from is None:
+            # Going on, nobody types them again.
+            command += f" \\\n    --weights {started_from}"
         stages, start = [], 0.0
         for stage in recipe.stages:
             size = " x ".join(str(side) for side in stage.shape)
@@ -146,7 +149,7 @@ class RunCard:
             f"`{recipe.name}`, seed {recipe.seed}. {'; '.join(stages)}.",
             f"Other than a recipe's defaults: {', '.join(told)}." if told else "",
             f"Of the data: {', '.join(of)}." if of else "",
-            f"```\n{self.command}\n```",
+            f"```\n{command}\n```",
         ]
         return "## Recipe\n\n" + "\n\n".join(paragraph for paragraph in paragraphs if paragraph) + "\n"
 
@@ -178,7 +181,7 @@ def _unusual(values: Any, field: Any) -> str | None:
         return None
     if isinstance(value, dict):
         return ", ".join(f"{name}={one}" for name, one in value.items())
-    if hasattr(value, "__dataclass_fields__"):
+    if is_dataclass(value):
         changed = _differing(value, type(value)())
         return ", ".join(f"{name}={one}" for name, one in changed.items())
     return str(value)
