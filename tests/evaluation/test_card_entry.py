@@ -16,7 +16,7 @@ from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder
 from napari_iseg.evaluation.card_entry import add_to_card, card_row
 from napari_iseg.evaluation.failure_sheet import failure_sheet
 from napari_iseg.evaluation.failures import replay, worst_results
-from napari_iseg.interactions import iou
+from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble, iou
 from napari_iseg.io.datasets import open_dataset
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ def test_an_evaluation_fills_a_card_in_and_the_next_one_replaces_its_row_and_pic
     add_to_card(card, evaluate_folder("geodesic", data, max_clicks=2, limit=1))
     assert card.read_bytes().count(b"](card-cells.jpg)") == 1
     assert card.read_bytes().count(b"| cells |") == 2
-    assert not list(tmp_path.glob("*.part"))
+    assert {file.name for file in tmp_path.iterdir() if file.is_file()} == {"card.md", "card-cells.jpg"}
 
 
 def test_another_method_gets_a_row_to_compare_with_but_no_picture(report: Report, tmp_path: Path) -> None:
@@ -130,3 +130,19 @@ def test_a_card_that_cannot_be_is_refused(report: Report, tmp_path: Path) -> Non
     for path in (tmp_path / "none" / "card.md", tmp_path / "weights.safetensors"):
         with pytest.raises(ExportError, match="card"):
             add_to_card(path, report)
+
+
+def test_prompts_of_every_kind_are_drawn(report: Report) -> None:
+    plain = replay(report, worst_results(report.results, 1))[0]
+    mask = np.zeros(SHAPE, bool)
+    mask[35:60, 60:80] = True
+    drawn = {b""}
+    for prompts in (
+        (),
+        (Box((40, 60), (58, 82)),),
+        (Scribble(((45, 70), (50, 75))),),
+        (MaskPrompt(mask),),
+        (Click(50, 75, False),),
+    ):
+        drawn.add(failure_sheet([replace(plain, prompts=prompts)], "one"))
+    assert len(drawn) == 6

@@ -124,7 +124,7 @@ def command_again(context: typer.Context, *, leave_out: Iterable[str] = ()) -> s
     str
         One command, on several lines where it is long.
     """
-    words = ["napari-iseg", str(context.info_name)]
+    words: list[str] = []
     options: list[str] = []
     for parameter in context.command.params:
         name, value = str(parameter.name), context.params.get(str(parameter.name))
@@ -132,21 +132,24 @@ def command_again(context: typer.Context, *, leave_out: Iterable[str] = ()) -> s
         if name in leave_out or source is None or source.name != "COMMANDLINE":
             continue
         values = [_bare(one) for one in (value if isinstance(value, list | tuple) else [value])]
+        # Nothing breaks a line inside of a word, nor between an option and its first value.
+        typed = " ".join(shlex.quote(one).replace(" ", "\0") for one in values)
         if parameter.param_type_name == "argument":
-            words += values
+            words.append(typed)
         elif isinstance(value, bool):
             options.append(parameter.opts[0] if value else (parameter.secondary_opts or parameter.opts)[0])
         else:
-            options += [parameter.opts[0], *values]
-    # A space inside a word is no place to break a line at.
-    quoted = " ".join(shlex.quote(word).replace(" ", "\0") for word in [*words, *options])
-    lines = textwrap.wrap(quoted, 112, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+            options.append(f"{parameter.opts[0]}\0{typed}")
+    line = " ".join(["napari-iseg", str(context.info_name), *words, *options])
+    lines = textwrap.wrap(line, 112, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
     return " \\\n".join(lines).replace("\0", " ")
 
 
 def _bare(value: Any) -> str:
     """Return a value as it is typed, a path without the folders before it."""
-    text = str(value)
     if isinstance(value, Path):
         return value.resolve().name
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value)
     return Path(text).name if "/" in text or "\\" in text else text

@@ -12,6 +12,7 @@ from napari_iseg.evaluation.failure_sheet import failure_sheet
 from napari_iseg.evaluation.failures import replay, worst_results
 from napari_iseg.evaluation.folder import THRESHOLD
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
+from napari_iseg.io.files import replacing
 from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
@@ -74,17 +75,19 @@ def add_to_card(path: Path, report: Report) -> Path | None:
     except (OSError, UnicodeDecodeError) as error:
         raise ExportError(f"The card {path} cannot be read ({error}); choose another file.") from error
     text = written.replace("\r\n", "\n")
-    row = card_row(report, path.stem)
-    picture = None
+    row, picture = card_row(report, path.stem), None
     text = with_row(text, row, key=KEY, order=_ORDER)
     if method_of(text) in (None, report.settings["method"]):
         name, what = _set_name(report.settings), _what(row)
         picture = path.with_name(f"{path.stem}-{name.replace('/', '-')}{_suffix(row)}.jpg")
         failures = replay(report, worst_results(report.results))
         title = f"The worst {len(failures)} of {len(report.results)} objects of {what}"
-        _write(picture, failure_sheet(failures, title))
+        drawn = failure_sheet(failures, title)
+        with replacing(picture) as file:
+            file.write_bytes(drawn)
         text = with_picture(text, picture.name, title)
-    _write(path, (text.replace("\n", "\r\n") if "\r\n" in written else text).encode("utf-8"))
+    with replacing(path) as file:
+        file.write_bytes((text.replace("\n", "\r\n") if "\r\n" in written else text).encode("utf-8"))
     return picture
 
 
@@ -166,13 +169,3 @@ def _what(row: Mapping[str, str]) -> str:
 def _suffix(row: Mapping[str, str]) -> str:
     """Return what tells the pictures of other prompts on the same set apart."""
     return "" if row["prompt"] == "click" else f"-{row['prompt']}"
-
-
-def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f"{path.name}.part")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise ExportError(f"{path} cannot be written ({error.strerror or error}); choose another place.") from error

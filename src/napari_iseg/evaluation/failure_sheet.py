@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Rectangle
 
-from napari_iseg.interactions import Box, Click, Scribble
+from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,13 +73,14 @@ def failure_sheet(failures: Sequence[Failure], title: str, *, max_bytes: int = 1
 def _draw(axes: Axes, failure: Failure) -> None:
     inside = failure.shown.truth == 1
     top, bottom, left, right = _window(inside)
-    axes.imshow(failure.shown.image, interpolation="nearest")
+    axes.imshow(
+        failure.shown.image[top:bottom, left:right],
+        interpolation="nearest",
+        extent=(left - 0.5, right - 0.5, bottom - 0.5, top - 0.5),
+    )
+    window = (top, bottom, left, right)
     for mask, colour in ((inside, _REFERENCE), (failure.mask, _ANSWER)):
-        if mask.any():
-            # Framed, so that outlines close at the edge of the image.
-            framed = np.pad(mask, 1).astype(np.float32)
-            places = (np.arange(-1, mask.shape[1] + 1), np.arange(-1, mask.shape[0] + 1))
-            axes.contour(*places, framed, levels=[0.5], colors=[colour], linewidths=1.1)
+        _outline(axes, mask, window, colour)
     unseen = 0
     for prompt in failure.prompts:
         match prompt:
@@ -92,12 +93,26 @@ def _draw(axes: Axes, failure: Failure) -> None:
                 axes.plot([c for _, c in points], [r for r, _ in points], color=_SIGNS[positive], linewidth=2)
             case Box(start=start, stop=stop):
                 corner, wide, tall = (start[1] - 0.5, start[0] - 0.5), stop[1] - start[1], stop[0] - start[0]
-                axes.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor=_SIGNS[True], linestyle="--"))
+                axes.add_patch(Rectangle(corner, wide, tall, fill=False, edgecolor=_SIGNS[True], linestyle="dashed"))
+            case MaskPrompt(mask=mask):
+                _outline(axes, mask > 0.5, window, _SIGNS[True], "dashed")
             case _:
                 pass
     axes.set_xlim(left - 0.5, right - 0.5)
     axes.set_ylim(bottom - 0.5, top - 0.5)
     axes.set_title(_caption(failure, unseen), fontsize=7)
+
+
+def _outline(
+    axes: Axes, mask: NDArray[np.bool_], window: tuple[int, int, int, int], colour: str, style: str = "solid"
+) -> None:
+    top, bottom, left, right = window
+    # Framed, so that outlines close at the edge of the image; at the edge of the window they close out of sight.
+    rows, columns = slice(max(top - 2, 0), bottom + 2), slice(max(left - 2, 0), right + 2)
+    framed = np.pad(mask[rows, columns], 1).astype(np.float32)
+    if framed.any():
+        places = (np.arange(framed.shape[1]) + columns.start - 1, np.arange(framed.shape[0]) + rows.start - 1)
+        axes.contour(*places, framed, levels=[0.5], colors=[colour], linewidths=1.1, linestyles=style)
 
 
 def _window(inside: NDArray[np.bool_]) -> tuple[int, int, int, int]:

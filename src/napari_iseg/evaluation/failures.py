@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_iseg.evaluation.protocol import evaluate_object
+from napari_iseg.evaluation.protocol import ObjectResult, evaluate_object
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
 from napari_iseg.io.datasets import open_dataset
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_iseg.evaluation.protocol import ObjectResult
     from napari_iseg.evaluation.report import Report
     from napari_iseg.interactions import Prompt
     from napari_iseg.io.labelled_images import DatasetObject
@@ -89,6 +88,7 @@ def replay(report: Report, results: Sequence[ObjectResult]) -> list[Failure]:
                 max_clicks=len(result.ious),
                 target_iou=_NEVER_ENOUGH,
                 best_proposals=given["proposals"] == "best",
+                result=ObjectResult(result.name, result.plane, result.object_id),
             )
         found.append(Failure(result, shown, session.mask, session.prompts))
     return found

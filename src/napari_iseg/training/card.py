@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import logging
-import os
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from napari_iseg import __version__
+from napari_iseg.errors import ExportError
 from napari_iseg.evaluation.card import FAILS, REACHES, opening_of
+from napari_iseg.io.files import replacing
 from napari_iseg.io.markdown import join_cells
 from napari_iseg.training.held_back import CLICKS
 from napari_iseg.training.learning_curve import learning_curve
@@ -74,7 +75,6 @@ class RunCard:
             Not for commercial use, and inherited from those; None where nothing is inherited.
         """
         path = weights.with_suffix(".md")
-        partial = path.with_name(f"{path.name}.part")
         try:
             facts = self._facts(weights, position, network, started_from, licence)
             parts = [
@@ -86,11 +86,10 @@ class RunCard:
                 opening_of(REACHES),
                 opening_of(FAILS),
             ]
-            partial.write_text("\n".join(parts), encoding="utf-8")
-            os.replace(partial, path)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            _log.warning("The card %s could not be written (%s); the run goes on.", path, error)
+            with replacing(path) as file:
+                file.write_text("\n".join(parts), encoding="utf-8")
+        except (OSError, ExportError) as error:
+            _log.warning("The weights are written, but not their card: %s", error)
 
     def _description(self) -> str:
         spec = find_method(self.recipe.method)
