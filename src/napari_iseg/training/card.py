@@ -180,7 +180,7 @@ def _unusual(values: Any, field: Any) -> str | None:
         return None
     if isinstance(value, dict):
         return ", ".join(f"{name}={one}" for name, one in value.items())
-    if is_dataclass(value):
+    if is_dataclass(value) and not isinstance(value, type):
         changed = _differing(value, type(value)())
         return ", ".join(f"{name}={one}" for name, one in changed.items())
     return str(value)
