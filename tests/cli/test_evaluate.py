@@ -37,6 +37,15 @@ def test_it_prints_a_table_and_writes_json(run, data, tmp_path):
     assert kept["settings"]["max_clicks"] == 3
 
 
+def test_a_card_gets_a_row_and_a_picture(run, data, tmp_path):
+    card = tmp_path / "mine.md"
+    given = ("evaluate", "--method", "geodesic", "--data", data, "--limit", 2, "--max-clicks", 2, "--card", card)
+    for _ in range(2):
+        assert run(*given).code == 0
+    assert card.read_text().count("| cells | all | `geodesic` | click | at most 2, limit 2 | 2 |") == 1
+    assert iio.imread(tmp_path / "mine-cells.jpg").ndim == 3
+
+
 def test_a_released_file_is_evaluated_as_it_is_and_its_terms_are_shown_once(run, data, tmp_path):
     weights, out = save_simpleclick(tmp_path / "renamed.pth"), tmp_path / "out.json"
     for times in (1, 0):
@@ -79,6 +88,8 @@ def test_other_prompts_have_tables_of_their_own(run, data, tmp_path, given, leve
         (["--level", "2"], "Only coarse masks have a level"),
         (["--prompt", "mask", "--level", "0"], "levels 1 to 5"),
         (["--json", "missing/out.json"], "There is no folder"),
+        (["--card", "missing/card.md"], "There is no folder"),
+        (["--card", "card.safetensors"], "Name one that ends in .md"),
     ],
 )
 def test_bad_input_is_one_sentence_and_code_2(run, data, change, sentence):

@@ -68,10 +68,15 @@ def test_train_then_resume_then_segment(run: Run, folder: Path, flat: Path, tmp_
     assert done.code == 0, done.err
     weights = output / "mini.safetensors"
     assert weights.is_file()
+    card = (output / "mini.md").read_text()
+    command = "napari-iseg train mini.toml --data cells --output run --device cpu --max-seconds"
+    assert f"```\n{command} 2\n```" in card
+    assert str(tmp_path) not in card
     first = weights.stat().st_mtime_ns
     done = run(*given, "--max-seconds", 3, "--resume")
     assert done.code == 0, done.err
     assert weights.stat().st_mtime_ns > first
+    assert f"{command} 3\n" in (output / "mini.md").read_text()
     done = run("segment", flat, "-o", tmp_path / "out.tif", "--weights", weights, "--click", "17,33,+")
     assert done.code == 0, done.err
     assert imageio.imread(tmp_path / "out.tif").shape == (41, 57)
@@ -98,6 +103,10 @@ def test_a_run_starts_from_released_weights_and_keeps_their_terms(
     assert non_commercial_licence(tmp_path / "run" / "mini.safetensors") is not None
     # Going on need not name them again.
     assert run(*given, "--max-seconds", 1, "--resume").code == 0
+    card = (tmp_path / "run" / "mini.md").read_text()
+    assert "| Started from | `renamed.pth` |" in card
+    assert "| not for commercial use: inherited from `renamed.pth`" in card
+    assert "    --weights renamed.pth\n```" in card
     done = run(*given, "--max-seconds", 1.5, "--resume", "--weights", "cfr-icl-small")
     assert (done.code, "--weights does not count" in done.err) == (0, True), done.err
     assert non_commercial_licence(tmp_path / "run" / "mini.safetensors") is not None

@@ -50,15 +50,21 @@ def evaluate(
     ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[Path | None, typer.Option(help="Write every click and IoU here.")] = None,
+    card: Annotated[
+        Path | None, typer.Option(help="Model card (.md) that gets a row of measures and a picture of the worst.")
+    ] = None,
 ) -> None:
     """Count the clicks or scribbles that a method needs, or measure what it makes of a box or a coarse mask."""
     from napari_iseg.evaluation import evaluate_folder
+    from napari_iseg.evaluation.card_entry import add_to_card, check_card
 
     if proposals not in ("likeliest", "best"):
         raise UnknownNameError("choice of proposals", proposals, ("likeliest", "best"))
     if json is not None and not json.absolute().parent.is_dir():
         # Said now, not after an hour of evaluation.
         raise ExportError(f"There is no folder {json.absolute().parent} for the report; make it or choose another.")
+    if card is not None:
+        check_card(card)
     show_licence(weights)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True)) as bar:
@@ -89,3 +95,5 @@ def evaluate(
     if json is not None:
         report.write_json(json)
     Console().print(report.table())
+    if card is not None:
+        add_to_card(card, report)

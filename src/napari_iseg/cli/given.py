@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.interactions import Box, Click, MaskPrompt
@@ -11,11 +13,13 @@ from napari_iseg.interactions import Box, Click, MaskPrompt
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    import typer
+
     from napari_iseg.interactions import Prompt
     from napari_iseg.io import LoadedImage
     from napari_iseg.planes import PlaneAddress
 
-__all__ = ["mask_prompts", "parse_box", "parse_click", "parse_options", "prompts_in", "scribbles_in"]
+__all__ = ["command_again", "mask_prompts", "parse_box", "parse_click", "parse_options", "prompts_in", "scribbles_in"]
 
 
 def parse_click(text: str) -> Click:
@@ -103,3 +107,49 @@ def mask_prompts(file: Path | None, loaded: LoadedImage, address: PlaneAddress) 
             "give a mask of the same grid, without colours."
         )
     return [MaskPrompt(values > 0)]
+
+
+def command_again(context: typer.Context, *, leave_out: Iterable[str] = ()) -> str:
+    """Return the command line that was given, with names instead of paths, so that it says nothing of this machine.
+
+    Parameters
+    ----------
+    context
+        Of the command; only what was typed is told.
+    leave_out
+        Names of parameters that are not.
+
+    Returns
+    -------
+    str
+        One command, on several lines where it is long.
+    """
+    words: list[str] = []
+    options: list[str] = []
+    for parameter in context.command.params:
+        name, value = str(parameter.name), context.params.get(str(parameter.name))
+        source = context.get_parameter_source(name)
+        if name in leave_out or source is None or source.name != "COMMANDLINE":
+            continue
+        values = [_bare(one) for one in (value if isinstance(value, list | tuple) else [value])]
+        # Nothing breaks a line inside of a word, nor between an option and its first value.
+        typed = " ".join(shlex.quote(one).replace(" ", "\0") for one in values)
+        if parameter.param_type_name == "argument":
+            words.append(typed)
+        elif isinstance(value, bool):
+            options.append(parameter.opts[0] if value else (parameter.secondary_opts or parameter.opts)[0])
+        else:
+            options.append(f"{parameter.opts[0]}\0{typed}")
+    line = " ".join(["napari-iseg", str(context.info_name), *words, *options])
+    lines = textwrap.wrap(line, 112, subsequent_indent="    ", break_long_words=False, break_on_hyphens=False)
+    return " \\\n".join(lines).replace("\0", " ")
+
+
+def _bare(value: Any) -> str:
+    """Return a value as it is typed, a path without the folders before it."""
+    if isinstance(value, Path):
+        return value.resolve().name
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    text = str(value)
+    return Path(text).name if "/" in text or "\\" in text else text

@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from napari_iseg.cli.given import command_again
 from napari_iseg.cli.licences import show_licence
 from napari_iseg.cli.train_progress import run_shown
 
@@ -15,6 +16,7 @@ __all__ = ["train"]
 
 
 def train(
+    context: typer.Context,
     recipe: Annotated[str, typer.Argument(help="A recipe of the package, or a .toml file of the same form.")],
     data: Annotated[
         list[Path],
@@ -59,8 +61,11 @@ def train(
     """
     from napari_iseg.inference.opening import choose_device
     from napari_iseg.io.bad_input import BadInput
+    from napari_iseg.training.card import RunCard
     from napari_iseg.training.data import load_pictures
+    from napari_iseg.training.data_rows import data_rows
     from napari_iseg.training.devices import open_fabric
+    from napari_iseg.training.hardware import hardware_in_words
     from napari_iseg.training.held_back import HeldBack, load_held_back
     from napari_iseg.training.loop import Trainer
     from napari_iseg.training.recipe import read_recipe
@@ -94,6 +99,14 @@ def train(
         held_back=HeldBack(chosen.method, looked_at, share=look_share),
         save_every=save_every,
         device_data=device_data,
+    )
+    trainer.keep_card(
+        RunCard(
+            recipe=chosen,
+            command=command_again(context, leave_out=("resume", "weights")),
+            data=data_rows(data, pictures, chosen.data, layout=layout) if fabric.is_global_zero else (),
+            hardware=hardware_in_words(fabric),
+        )
     )
     if resume:
         trainer.resume()

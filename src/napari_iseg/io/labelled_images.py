@@ -203,6 +203,23 @@ class LabelledImages(ABC):
                     shown, rgb = entry.plane, to_rgb(image)
                 yield DatasetObject(name, entry.plane, entry.object_id, rgb, _truth(labels, entry.object_id))
 
+    def find_object(self, name: str, object_id: int) -> DatasetObject:
+        """Return one object of an image, as :meth:`objects` takes it.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no image of that name, or no such object in it.
+        ImageError
+            If a file cannot be read.
+        """
+        entries = {entry.object_id: entry for entry in self._entries(name, 1)}
+        if object_id not in entries:
+            raise UnknownNameError(f"object of {name!r}", str(object_id), map(str, entries))
+        entry = entries[object_id]
+        image, labels = self.samples(name)[entry.layer].plane(entry.plane)
+        return DatasetObject(name, entry.plane, object_id, to_rgb(image), _truth(labels, object_id))
+
     def count(self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1) -> int:
         """Return how many objects :meth:`objects` would go through."""
         return sum(len(entries) for _, entries in self._choose(per_image, limit, min_pixels))

@@ -67,8 +67,8 @@ class Crops(Dataset[tuple[torch.Tensor, ...]]):
         self.shape = (size, size) if isinstance(size, int) else size
         self.seed = seed
         self._names = [*self.pictures, "procedural"]
-        weights = np.array([recipe.weights.get(name, 1.0) for name in self._names], float)
-        self._weights = weights / weights.sum()
+        shares = recipe.shares(self.pictures)
+        self._weights = np.array([shares[name] for name in self._names])
         self._pool: dict[int, list[Picture]] = {}
         self._fineness = max(recipe.soft_factor, 1)
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from napari_iseg.errors import IsegError
 from napari_iseg.training.augmentation import Augmentation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["DataRecipe"]
 
@@ -79,3 +83,9 @@ class DataRecipe:
                 "Alpha is not known of pasted objects nor of further label maps, so 'soft_factor' and 'levels', "
                 "'copy_paste' or 'image_mix' exclude each other; leave one out of the recipe's [data]."
             )
+
+    def shares(self, names: Iterable[str]) -> dict[str, float]:
+        """Return how often each folder is drawn, and ``procedural`` the generated images, of 1 altogether."""
+        weights = {name: self.weights.get(name, 1.0) for name in (*names, "procedural")}
+        total = sum(weights.values())
+        return {name: weight / total for name, weight in weights.items()}

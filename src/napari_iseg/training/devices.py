@@ -11,7 +11,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 
 from napari_iseg.errors import OptionError
 
-__all__ = ["agreed", "loader_workers", "open_fabric"]
+__all__ = ["agreed", "computes_in_bf16", "loader_workers", "open_fabric"]
 
 
 def open_fabric(
@@ -57,7 +57,7 @@ def open_fabric(
         raise OptionError(f"{here} GPUs were asked for, but this machine has {torch.cuda.device_count()}.")
     many = here * machines > 1
     strategy: Any = DDPStrategy(find_unused_parameters=parts_at_rest) if many else "auto"
-    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if _computes_in_bf16(device) else "32-true"
+    precision: Literal["bf16-mixed", "32-true"] = "bf16-mixed" if computes_in_bf16(device) else "32-true"
     fabric = Fabric(accelerator=device, devices=here, num_nodes=machines, strategy=strategy, precision=precision)
     fabric.launch()
     return fabric
@@ -97,7 +97,7 @@ def _launched() -> tuple[int, int] | None:
     return here, int(os.environ["WORLD_SIZE"]) // here
 
 
-def _computes_in_bf16(device: str) -> bool:
+def computes_in_bf16(device: str) -> bool:
     """Whether the device has fast arithmetic in bfloat16."""
     if device == "cuda":
         return torch.cuda.is_bf16_supported()

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from lightning_fabric import Fabric
 
+    from napari_iseg.training.card import RunCard
     from napari_iseg.training.data import Picture
     from napari_iseg.training.held_back import HeldBack
     from napari_iseg.training.recipe import Recipe, Stage
@@ -97,7 +98,7 @@ class Trainer:
     ) -> None:
         self.recipe = recipe
         self.pictures = pictures
-        self._files = RunFiles(output, recipe)
+        self._files = RunFiles(output, recipe, weights or recipe.parts_from)
         self.length = RunLength.of({"seconds": seconds, "steps": steps, "samples": samples}) or recipe.length
         self.save_every = save_every
         self.step = self.samples = 0
@@ -142,6 +143,10 @@ class Trainer:
     @property
     def _position(self) -> Position:
         return Position(self.step, self.samples, self.elapsed, self.fraction, self.mean_loss)
+
+    def keep_card(self, card: RunCard) -> None:
+        """Have a card written beside the weights, whenever these are."""
+        self._files.card = card
 
     def resume(self) -> None:
         """Go on from the last checkpoint.

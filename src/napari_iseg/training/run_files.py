@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -12,13 +13,13 @@ from napari_iseg.errors import IsegError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from lightning_fabric import Fabric
     from torch import Tensor, nn
     from torch.optim import Optimizer
     from torch.optim.swa_utils import AveragedModel
 
+    from napari_iseg.training.card import RunCard
     from napari_iseg.training.recipe import Recipe
     from napari_iseg.training.watching import Position
 
@@ -34,11 +35,20 @@ class RunFiles:
         Where they are.
     recipe
         What is run.
+    started_from
+        Name or file of the weights that it starts from; None at random. A checkpoint that is read takes its place.
+
+    Attributes
+    ----------
+    card
+        What is written beside the weights whenever they are; None for nothing.
     """
 
-    def __init__(self, folder: Path, recipe: Recipe) -> None:
+    def __init__(self, folder: Path, recipe: Recipe, started_from: str | Path | None = None) -> None:
         self.folder = folder
         self.recipe = recipe
+        self.started_from = None if started_from is None else Path(started_from).name
+        self.card: RunCard | None = None
 
     @property
     def checkpoint(self) -> Path:
@@ -86,6 +96,7 @@ class RunFiles:
             "elapsed": position.elapsed,
             "mean_loss": position.loss,
             "terms": dict(terms),
+            "started_from": self.started_from,
         }
         write_whole(self.checkpoint, state)
         metadata = {
@@ -102,6 +113,10 @@ class RunFiles:
         except (SafetensorError, OSError) as error:
             self.weights.with_name(self.weights.name + ".part").unlink(missing_ok=True)
             raise OSError(f"{self.weights.name} could not be written: {error}") from error
+        if self.card is not None:
+            self.card.write(
+                self.weights, position, average.module, started_from=self.started_from, licence=terms.get("licence")
+            )
 
     def read_for_all(self, fabric: Fabric) -> dict[str, Any]:
         """Read the checkpoint in the first process and hand it to all: the other machines may not see the folder.
@@ -119,6 +134,7 @@ class RunFiles:
                 state = error
         state = fabric.broadcast(state)
         if isinstance(state, dict):
+            self.started_from = state.get("started_from", self.started_from)
             return state
         raise state or IsegError("The first process did not say what to resume from; start the run again.")
 
