@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_iseg.errors import ImageError, UnknownNameError
-from napari_iseg.io.dataset import DatasetFolder, in_held_back
+from napari_iseg.io.dataset import DatasetFolder, held_back_names, in_held_back
 
 
 def labels_of(*boxes, shape=(21, 33)):
@@ -227,3 +227,15 @@ def test_the_development_data_are_read(shared, name, images):
     for one in found:
         assert one.image.shape == (*one.truth.shape, 3)
         assert (one.truth == 1).any()
+
+
+def test_a_small_set_holds_back_a_tenth_at_least_and_a_single_image_nothing() -> None:
+    taken = [name for name in map(str, range(200)) if not in_held_back(name)]
+    assert held_back_names(taken[:1]) == frozenset()
+    assert len(held_back_names(taken[:2])) == 1
+    assert len(held_back_names(taken[:10])) == 1
+    assert len(held_back_names(taken[:11])) == 2
+    # In whatever order they come, the same ones; where chance has taken enough, its own alone.
+    assert held_back_names(taken[:10]) == held_back_names(reversed(taken[:10]))
+    many = list(map(str, range(200)))
+    assert held_back_names(many) == {name for name in many if in_held_back(name)}

@@ -88,6 +88,8 @@ def replay(report: Report, results: Sequence[ObjectResult]) -> list[Failure]:
                 max_clicks=len(result.ious),
                 target_iou=_NEVER_ENOUGH,
                 best_proposals=given["proposals"] == "best",
+                prompt=report.prompt,
+                levels=report.levels[: len(result.ious)],
                 result=ObjectResult(result.name, result.plane, result.object_id),
             )
         found.append(Failure(result, shown, session.mask, session.prompts))

@@ -19,6 +19,7 @@ from napari_iseg.io.labelled_images import (
     LabelledImages,
     Sample,
     Split,
+    held_back_names,
     in_held_back,
     in_split,
 )
@@ -35,6 +36,7 @@ __all__ = [
     "DatasetObject",
     "Sample",
     "Split",
+    "held_back_names",
     "image_files",
     "in_held_back",
     "make_sample",
@@ -54,7 +56,7 @@ class DatasetFolder(LabelledImages):
     labels
         Name of the folder of references, where there are several.
     split
-        ``"all"``, ``"train"`` or ``"held-back"``, decided for each image by :func:`in_held_back`.
+        ``"all"``, ``"train"`` or ``"held-back"``, decided by :func:`held_back_names`.
     bad_input
         Takes what cannot be used: an image without its reference, a reference without its image, two images of one
         name. None is strict with images and does not look at references that no image needs.
@@ -94,12 +96,17 @@ class DatasetFolder(LabelledImages):
             )
         if bad_input is not None:
             self._report(images, references, bad_input)
+        self._held_back = held_back_names(name for name in images if name in references)
         self.names = tuple(
-            name for name in sorted(images) if name in references and in_split(in_held_back(name), split)
+            name for name in sorted(images) if name in references and in_split(name in self._held_back, split)
         )
         if not self.names:
             raise ImageError(f"None of the {len(images)} images in {self.path} is in the split {split!r}; use 'all'.")
         self._images, self._references = images, references
+
+    def is_held_back(self, name: str) -> bool:
+        """Return whether an image is held back from training: see :func:`held_back_names`."""
+        return name in self._held_back
 
     def _report(self, images: dict[str, Path], references: dict[str, Path], bad_input: BadInput) -> None:
         for name in sorted({*images, *references}):

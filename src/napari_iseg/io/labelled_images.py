@@ -15,12 +15,12 @@ from napari_iseg.interactions import IGNORE
 from napari_iseg.planes import to_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
 
-__all__ = ["DatasetObject", "LabelledImages", "Sample", "Split", "in_held_back", "in_split"]
+__all__ = ["DatasetObject", "LabelledImages", "Sample", "Split", "held_back_names", "in_held_back", "in_split"]
 
 Split = Literal["all", "train", "held-back"]
 """Which images: all, those to train on (about 80 %) or those held back from training (about 20 %)."""
@@ -261,6 +261,22 @@ def in_held_back(name: str) -> bool:
         File name without the ending (``.nii.gz`` counts as one ending).
     """
     return int(sha1(name.encode()).hexdigest(), 16) % 10 < 2
+
+
+def held_back_names(names: Iterable[str]) -> frozenset[str]:
+    """Return which images of a set are held back from training: about one in five, and of two or more at least a tenth.
+
+    Those of :func:`in_held_back`; where chance takes too few of a small set, those with the next numbers besides.
+
+    Parameters
+    ----------
+    names
+        Of all its images, without their endings.
+    """
+    ordered = sorted(names, key=lambda name: (not in_held_back(name), sha1(name.encode()).digest()))
+    by_chance = sum(map(in_held_back, ordered))
+    least = -(-len(ordered) // 10) if len(ordered) > 1 else 0
+    return frozenset(ordered[: max(by_chance, least)])
 
 
 def in_split(held_back: bool, split: Split) -> bool:
