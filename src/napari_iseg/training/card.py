@@ -127,8 +127,8 @@ class RunCard:
         titles = ("set", "planes", "objects", "share drawn", "held back", "licence as its source states it")
         return (
             "## Data\n\n"
-            "Held-back images were not trained on: one in five, by a hash of the file's name, and of a small set at least a\n"
-            "tenth (`napari_iseg.io.labelled_images.held_back_names`), or those that a published set names itself.\n"
+            "Held-back images were not trained on: one in five, by a hash of the file's name, and at least a tenth\n"
+            "(`napari_iseg.io.labelled_images.held_back_names`), or those that a published set names itself.\n"
             "Planes and objects are those trained on.\n\n" + _table(titles, rows)
         )
 
