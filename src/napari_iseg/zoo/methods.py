@@ -132,6 +132,7 @@ _TABLE = (
         translated=(Box, Scribble),
         base="segformer-b0-s2",
         lesson="napari_iseg.training.lessons.focalclick:FocalClickLesson",
+        weights="focalclick-b0",
         note="A click on a mask that was given changes only the piece around the click (progressive_merge). The "
         "authors' own figures are those of progressive_merge=exact, exact_empty=true and threshold=0.5.",
     ),
@@ -179,6 +180,7 @@ _TABLE = (
         prompts=(Click, Scribble, Box, MaskPrompt),
         base="base",
         lesson="napari_iseg.training.lessons.focalclick_xl:FocalClickXLLesson",
+        weights="focalclick-xl-small",
         alpha=True,
         note="The newest prompt's kind decides: clicks and scribbles go on from the answer there is, a box or a "
         "mask begins anew (and is not refined by cascade_steps). Without a GPU, magnify=false saves most of "
