@@ -20,6 +20,7 @@ from tests.seeded import TINY, seeded_network
 
 from napari_iseg import METHODS
 from napari_iseg.zoo.known_weights import RELEASED
+from napari_iseg.zoo.weights import WEIGHTS
 from napari_iseg.zoo.weights_folder import imported_weights, sha256_of
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def publish(site: Site, monkeypatch: pytest.MonkeyPatch, name: str, files: dict[
 def test_list_and_info_show_the_whole_table(run: Run) -> None:
     printed = run("weights", "list").out
     rows = json.loads(run("weights", "list", "--json").out)
-    assert [row["name"] for row in rows] == ["cfr-icl-small", *RELEASED]
+    assert [row["name"] for row in rows] == [*WEIGHTS, *RELEASED]
     for row in rows:
         assert row["name"] in printed
         facts = json.loads(run("weights", "info", row["name"], "--json").out)

@@ -23,6 +23,7 @@ from napari_iseg.training.devices import open_fabric
 from napari_iseg.training.length import RunLength
 from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.loop import Trainer, build_network
+from napari_iseg.training.rates import running_average
 from napari_iseg.training.stopping import StoppedError
 from napari_iseg.training.stream import SampleNumbers, seed_step
 
@@ -215,6 +216,16 @@ def test_averaged_weights_have_averaged_statistics_of_norms(pictures: dict[str, 
     now, average = state["network"][name], state["average"][f"module.{name}"]
     assert not torch.equal(now, average)
     assert (average - start).norm() < (now - start).norm()
+
+
+def test_the_average_follows_fast_at_first_and_slowly_later() -> None:
+    average, weight = [torch.zeros(1)], [torch.ones(1)]
+    expected = 0.0
+    for number in range(1, 400):
+        running_average(0.95)(average, weight, torch.tensor(number))
+        expected += (1 - min(0.95, (1 + number) / (10 + number))) * (1 - expected)
+        assert float(average[0]) == pytest.approx(expected, abs=1e-5)
+    assert float(average[0]) > 0.999
 
 
 def test_numbers_that_are_none_stop_the_run_and_leave_the_batch(

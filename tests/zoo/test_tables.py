@@ -31,7 +31,7 @@ def test_bundled_weights_are_there_small_and_have_a_card(name: str) -> None:
     path = find_weights(name, spec.methods[0])
     assert path.stat().st_size <= 16_000_000
     card = path.with_suffix(".md").read_text()
-    for word in ("Data", "Recipe", "NoC@85", "Licence", "Fails"):
+    for word in ("Data", "Recipe", "NoC@85", "Licence", "Where it fails"):
         assert word in card, word
     for method in spec.methods:
         make_options(find_method(method).options, spec.options)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import torch
 from torch import Tensor
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from napari_iseg.errors import IsegError
 from napari_iseg.training.batches import open_batches
@@ -20,7 +20,7 @@ from napari_iseg.training.devices import agreed, open_fabric
 from napari_iseg.training.length import RunLength
 from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.progress import Progress, RunLog
-from napari_iseg.training.rates import learning_rate, load_optimizer, parameter_groups
+from napari_iseg.training.rates import learning_rate, load_optimizer, parameter_groups, running_average
 from napari_iseg.training.run_files import RunFiles
 from napari_iseg.training.starting import inherited_terms, start_from, start_parts_from
 from napari_iseg.training.starting_point import build_network
@@ -118,7 +118,7 @@ class Trainer:
         optimizer = torch.optim.AdamW(parameter_groups(self._network, recipe), lr=0.0, betas=recipe.betas)
         self._lesson, self._optimizer = self._fabric.setup(make_lesson(self._network, recipe), optimizer)
         # Buffers too: statistics of norms that are those of the present weights make nothing of averaged ones.
-        average = get_ema_multi_avg_fn(recipe.ema)
+        average = running_average(recipe.ema)
         self._average = AveragedModel(self._network, multi_avg_fn=average, use_buffers=True)
         if self._fabric.is_global_zero:
             output.mkdir(parents=True, exist_ok=True)

@@ -1,19 +1,23 @@
-"""How fast each parameter learns at each moment of a run."""
+"""How fast each parameter learns at each moment of a run, and how fast the averaged weights follow."""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
+from torch.optim.swa_utils import get_ema_multi_avg_fn
+
 from napari_iseg.errors import IsegError
 
 if TYPE_CHECKING:
-    from torch import nn
+    from collections.abc import Callable
+
+    from torch import Tensor, nn
     from torch.optim import Optimizer
 
     from napari_iseg.training.recipe import Recipe
 
-__all__ = ["learning_rate", "load_optimizer", "parameter_groups"]
+__all__ = ["learning_rate", "load_optimizer", "parameter_groups", "running_average"]
 
 _START = 1e-3
 _FALL = 0.1
@@ -84,3 +88,18 @@ def load_optimizer(optimizer: Optimizer, state: dict[str, Any]) -> None:
     optimizer.load_state_dict(state)
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["rate"] = rate
+
+
+def running_average(decay: float) -> Callable[[Any, Any, Tensor | int], None]:
+    """Return what :class:`torch.optim.swa_utils.AveragedModel` averages weights with.
+
+    An exponential average that forgets the random start: after n steps it keeps (1 + n) / (10 + n) of itself, and from
+    there on ``decay`` at the most. With ``decay`` alone a thousand steps would still hold a tenth of what was random,
+    and norms would have the statistics of neither.
+    """
+
+    def update(averaged: Any, current: Any, number: Tensor | int) -> None:
+        steps = float(number)
+        get_ema_multi_avg_fn(min(decay, (1 + steps) / (10 + steps)))(averaged, current, number)
+
+    return update
