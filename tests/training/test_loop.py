@@ -17,7 +17,6 @@ from tests.training.running import RECIPE, RECIPE_FILE, make_folder, same, start
 from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError, OptionError
-from napari_iseg.models.focalclick import FAMILY as FOCALCLICK
 from napari_iseg.training.data import Crops, Picture, load_pictures
 from napari_iseg.training.devices import open_fabric
 from napari_iseg.training.length import RunLength
@@ -202,20 +201,6 @@ def test_a_step_learns_from_all_its_batches(pictures: dict[str, list[Picture]], 
     expected = sorted(float(gradient.abs().sum()) * 0.1 for gradient in gradients)
     found = sorted(float(entry.abs().sum()) for entry in momentum)
     assert found == pytest.approx(expected, rel=1e-3, abs=1e-7)
-
-
-def test_averaged_weights_have_averaged_statistics_of_norms(pictures: dict[str, list[Picture]], tmp_path: Path) -> None:
-    """Weights averaged over many steps, with the norms' statistics of the last one alone, answer nonsense."""
-    family = FOCALCLICK.configs["tiny"]
-    recipe = replace(RECIPE, method="focalclick", network=family, steps=3, ema=0.5, learning_rate=1e-2, warmup=0.0)
-    trainer = Trainer(recipe, pictures, tmp_path)
-    trainer.run()
-    state = checkpoint_of(tmp_path)
-    name = "segmentor.decode_head.linear_fuse.bn.running_mean"
-    start = build_network(recipe).state_dict()[name]
-    now, average = state["network"][name], state["average"][f"module.{name}"]
-    assert not torch.equal(now, average)
-    assert (average - start).norm() < (now - start).norm()
 
 
 def test_the_average_follows_fast_at_first_and_slowly_later() -> None:

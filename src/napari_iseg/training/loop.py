@@ -22,6 +22,7 @@ from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.progress import Progress, RunLog
 from napari_iseg.training.rates import learning_rate, load_optimizer, parameter_groups, running_average
 from napari_iseg.training.run_files import RunFiles
+from napari_iseg.training.settling import settle_norms
 from napari_iseg.training.starting import inherited_terms, start_from, start_parts_from
 from napari_iseg.training.starting_point import build_network
 from napari_iseg.training.stopping import StoppedError, StopRequest
@@ -191,6 +192,9 @@ class Trainer:
         finally:
             self._watch.close()
         if self._fabric.is_global_zero:
+            settle_norms(
+                self._average.module, self.recipe, self._batches(self.recipe.stages[-1]), self._fabric, step=self.step
+            )
             try:
                 self.save()
             except OSError as error:
