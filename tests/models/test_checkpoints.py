@@ -121,7 +121,9 @@ def test_exact_files_keep_every_number(tmp_path: Path) -> None:
         path = tmp_path / "norm.safetensors"
         save_checkpoint(path, network, config_json="{}", metadata={}, exact=exact)
         state, _ = load_state(path)
-        assert state["num_batches_tracked"].item() == 123_457
+        # Of our own files nobody asks how many batches a norm has seen.
+        assert ("num_batches_tracked" in state) == exact
+        assert not exact or state["num_batches_tracked"].item() == 123_457
         assert torch.equal(state["weight"].float(), network.weight) == exact
 
 

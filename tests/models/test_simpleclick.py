@@ -140,10 +140,10 @@ def test_windowed_tokens_do_not_see_other_windows() -> None:
     rgb = torch.zeros(1, 3, 448, 448)
     changed = rgb.clone()
     changed[..., :50, :50] = 1
-    extra = torch.zeros(1, 784, 16)
+    extra = torch.zeros(1, 16, 28, 28)
     with torch.no_grad():
         for network, reach in ((windowed, False), (backbone, True)):
-            moved = (network(rgb, extra) - network(changed, extra)).abs().amax(dim=1)[0]
+            moved = (network(rgb, extra)[0] - network(changed, extra)[0]).abs().amax(dim=1)[0]
             assert moved[:14, :14].max() > 1e-4
             assert (moved[20:, 20:].max() > 1e-6) == reach
 

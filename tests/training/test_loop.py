@@ -187,7 +187,7 @@ def test_a_step_learns_from_all_its_batches(pictures: dict[str, list[Picture]], 
     momentum = [entry["exp_avg"] for entry in checkpoint_of(tmp_path)["optimizer"]["state"].values()]
 
     torch.manual_seed(recipe.seed)
-    network = build_network(recipe)
+    network = build_network(recipe).to(memory_format=torch.channels_last)
     fabric = open_fabric("cpu")
     lesson = fabric.setup_module(make_lesson(network, recipe))
     crops = Crops(pictures, recipe.data, size=32, seed=recipe.seed)

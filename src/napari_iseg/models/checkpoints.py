@@ -19,9 +19,13 @@ if TYPE_CHECKING:
 
     from torch import Tensor, nn
 
-__all__ = ["load_state", "require_all_keys", "require_parameters", "save_checkpoint"]
+__all__ = ["COUNTER", "load_state", "require_all_keys", "require_parameters", "save_checkpoint"]
 
 _log = logging.getLogger(__name__)
+
+
+COUNTER = "num_batches_tracked"
+"""How the names of batch norms' counters end."""
 
 
 def save_checkpoint(
@@ -42,10 +46,13 @@ def save_checkpoint(
     metadata
         What else to keep in the file's head.
     exact
-        Keep every number as it is, as weights of others must be. Otherwise fractions are written in float16.
+        Keep every number as it is, as weights of others must be. Otherwise fractions are written in float16, and how
+        many batches norms have seen is left out, which nobody asks who does not train on.
     """
     tensors = {}
     for name, tensor in network.state_dict().items():
+        if not exact and name.endswith(COUNTER):
+            continue
         number = tensor.dtype if exact or not tensor.is_floating_point() else torch.float16
         # safetensors wants every tensor on its own memory.
         tensors[name] = tensor.detach().to("cpu", number).clone(memory_format=torch.contiguous_format)

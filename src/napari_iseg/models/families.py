@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import WeightsError
-from napari_iseg.models.checkpoints import load_state, require_all_keys, save_checkpoint
+from napari_iseg.models.checkpoints import COUNTER, load_state, require_all_keys, save_checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -111,8 +111,9 @@ class Family:
             If the weights do not fit the configuration.
         """
         network = self.build(config)
+        counters = {name: count for name, count in network.state_dict().items() if name.endswith(COUNTER)}
         try:
-            network.load_state_dict(state)
+            network.load_state_dict({**counters, **state})
         except RuntimeError as error:
             raise self._foreign(source) from error
         return network.float().eval()
