@@ -1,4 +1,4 @@
-"""Convolutions around a plain vision transformer, for networks too small, or trained too briefly, to do without.
+"""Convolutions around a plain vision transformer, for small networks that are trained briefly.
 
 Xiao et al., Early Convolutions Help Transformers See Better, NeurIPS 2021: convolutions make the tokens. What they
 saw on the way down is given back on the way up (Lin et al., Feature Pyramid Networks, CVPR 2017), since tokens of 16

@@ -126,8 +126,8 @@ class ObjectNet(nn.Module):
 class ConvEncoder(nn.Module):
     """SimpleClick's small encoder with convolutions around its transformer, behind a Prompting Layer.
 
-    For networks too small for a mix transformer to learn; nothing of it is the paper's. Its weights can begin as those
-    of a click network of the same sizes.
+    Nothing of it is the paper's; its weights can begin as those of a click network of the same sizes, which need not
+    learn to look at images again.
 
     Parameters
     ----------

@@ -73,7 +73,7 @@ class SimpleClickConfig:
     stem
         Channels of the convolutions that make the tokens instead of one projection of each patch, at 1/2, 1/4 and 1/8
         of the input; what they see goes into the feature pyramid too (:mod:`napari_iseg.models.conv_stem`). Empty for
-        the published projection. Small networks learn faster from little data with them.
+        the published projection.
     guidance
         Whether the network is also shown what is like and near the clicks by the image's own colours
         (:mod:`napari_iseg.models.guidance`); no published one is.
