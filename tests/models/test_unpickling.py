@@ -322,6 +322,18 @@ def test_a_trainer_s_file_gives_its_parameters_and_imports_nothing_of_the_traine
     assert not {"isegm", "isegm.model", "easydict"} & set(sys.modules)
 
 
+def test_an_old_file_cut_anywhere_in_its_last_storage_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "file.pth"
+    for content in ({"empty": torch.zeros(0)}, {"one": torch.ones(1, dtype=torch.uint8)}):
+        torch.save(content, path, _use_new_zipfile_serialization=False)
+        whole = path.read_bytes()
+        read_pickled(path)
+        for missing in range(1, 9):
+            path.write_bytes(whole[:-missing])
+            with pytest.raises(WeightsError, match="damaged"):
+                read_pickled(path)
+
+
 def test_cut_files_and_other_formats_say_so(tmp_path: Path) -> None:
     path = tmp_path / "file.pth"
     for zipped in (True, False):

@@ -159,7 +159,9 @@ def _read_old(file: BinaryIO) -> Any:
     content = _Unpickler(file, storage).load()
     for key in _Unpickler(file).load():
         found = storages[str(key)]
-        if int.from_bytes(file.read(8), "little" if little else "big") != found.count:
+        announced = file.read(8)
+        # A cut number would read as a smaller one, and that of an empty storage as what it was.
+        if len(announced) != 8 or int.from_bytes(announced, "little" if little else "big") != found.count:
             raise ValueError("a storage of another length than announced")
         found.fill(file.read(found.count * found.dtype.itemsize), little=little)
     return content
