@@ -13,7 +13,14 @@ from napari_iseg.models.adaptiveclick import FAMILY as ADAPTIVECLICK
 from napari_iseg.models.disnet import FAMILY as DISNET
 from napari_iseg.models.families import Family
 from napari_iseg.models.focalclick import FAMILY as FOCALCLICK
-from napari_iseg.models.guidance import GUIDANCE_CHANNELS, click_guidance, geodesic_distances, mark_guidance
+from napari_iseg.models.guidance import (
+    GUIDANCE_CHANNELS,
+    box_guidance,
+    click_guidance,
+    geodesic_distances,
+    mark_guidance,
+    mask_guidance,
+)
 from napari_iseg.models.simpleclick import FAMILY as SIMPLECLICK
 
 RED, BLUE = (0.9, 0.1, 0.1), (0.1, 0.1, 0.9)
@@ -107,3 +114,52 @@ def test_a_drawn_disk_says_about_what_its_click_says() -> None:
     points = clicks((20, 30, 1), (50, 12, 0))
     drawn = mark_guidance(rgb, click_disks(points, (64, 64), 3.0))
     torch.testing.assert_close(drawn, click_guidance(rgb, points))
+
+
+def test_a_box_excludes_what_looks_like_its_surroundings() -> None:
+    # A red disc in the middle of a box that shows much of the blue around it, too.
+    rows, columns = torch.meshgrid(torch.arange(64), torch.arange(64), indexing="ij")
+    disc = (rows - 32) ** 2 + (columns - 32) ** 2 < 12**2
+    rgb = torch.where(disc, torch.tensor(RED).view(3, 1, 1), torch.tensor(BLUE).view(3, 1, 1))[None]
+    box = torch.zeros(1, 1, 64, 64)
+    box[..., 18:47, 18:47] = 1
+    maps = box_guidance(rgb, box)[0]
+    corner = (slice(None), 20, 20)
+    assert (maps[corner][[1, 3]] > 0.9).all()
+    assert (maps[:, 32, 32][[0, 2]] > 0.9).all()
+    assert (maps[:, 32, 32][[1, 3]] < 0.1).all()
+    assert (maps[:, 32, 32][[5, 7]] < maps[corner][[5, 7]]).all()
+
+
+def test_a_box_over_the_whole_image_has_no_surroundings() -> None:
+    maps = box_guidance(two_halves(), torch.ones(1, 1, 64, 64))
+    assert maps[:, 1::2].max() < 1e-6
+    assert maps[:, ::2].max() > 0.9
+    assert box_guidance(two_halves(), torch.zeros(1, 1, 64, 64)).max() < 1e-6
+
+
+def test_a_box_at_the_border_looks_at_the_sides_that_there_are() -> None:
+    image, box = two_halves(), torch.zeros(1, 1, 64, 64)
+    box[..., :, :40] = 1
+    maps = box_guidance(image, box)[0]
+    assert maps[1, 30, 60] > 0.9
+    assert maps[1, 30, 5] < 0.1
+
+
+def test_a_coarse_masks_outline_is_not_believed() -> None:
+    image, mask = two_halves(), torch.zeros(1, 1, 64, 64)
+    # Two pixels too wide: none of the blue there may count as object.
+    mask[..., :34] = 1
+    maps = mask_guidance(image, mask)[0]
+    assert maps[0, 32, 10] > 0.9
+    assert maps[0, 32, 50] < 0.1
+    assert maps[1, 32, 50] > 0.9
+    assert maps[1, 32, 10] < 0.1
+
+
+def test_a_mask_too_thin_to_have_an_inside_is_taken_as_it_is() -> None:
+    mask = torch.zeros(1, 1, 64, 64)
+    mask[..., 20, 4:12] = 1
+    maps = mask_guidance(two_halves(), mask)[0]
+    assert maps[0, 20, 8] > 0.9
+    assert mask_guidance(two_halves(), torch.zeros(1, 1, 64, 64))[:, ::2].max() < 1e-6

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["GUIDANCE_CHANNELS", "click_guidance", "mark_guidance"]
+__all__ = ["GUIDANCE_CHANNELS", "box_guidance", "click_guidance", "mark_guidance", "mask_guidance"]
 
 GUIDANCE_CHANNELS = 8
 """Maps of :func:`click_guidance`; a quarter of them looks at the positive clicks' colours, and so on."""
@@ -29,6 +29,9 @@ _PER_COLOUR, _PER_WIDTH = 10.0, 1.6
 _UNLIKE, _FAR = 3.0, 1e3
 # Of what is drawn, so many places of each sign are looked at, in the middle of strokes this many pixels wide or less.
 _MARKED, _STROKE = 24, 7
+# A box's outside is looked at this many pixels beside it, its inside at these shares of its sides; a mask's inside and
+# outside no nearer to its outline than this share of the map's side, where there are such places.
+_BESIDE, _WITHIN, _SURE = 3, (0.3, 0.5, 0.7), 1 / 24
 # Rounds after which ways are taken as found; few need a third.
 _ROUNDS = 100
 
@@ -88,13 +91,77 @@ def mark_guidance(rgb: Tensor, marks: Tensor) -> Tensor:
     marks = marks.float()
     inside = functional.avg_pool2d(marks, _STROKE, 1, _STROKE // 2)
     middle = (marks > 0) & (inside >= functional.max_pool2d(inside, _STROKE, 1, _STROKE // 2) - 1e-4)
-    points = marks.new_full((len(marks), 2, _MARKED, 3), -1.0)
-    for sample, sign in torch.nonzero(middle.flatten(2).any(-1)).tolist():
-        places = torch.nonzero(middle[sample, sign])
-        count = min(len(places), _MARKED)
-        chosen = torch.linspace(0, len(places) - 1, count, device=marks.device).round().long()
-        points[sample, sign, :count, :2] = places[chosen].float()
+    return click_guidance(rgb, _some_places(middle))
+
+
+@torch.no_grad()
+def mask_guidance(rgb: Tensor, mask: Tensor) -> Tensor:
+    """Return :func:`click_guidance` for a coarse mask, whose outline is not to be believed.
+
+    Parameters
+    ----------
+    rgb
+        (B, 3, H, W) in [0, 1].
+    mask
+        (B, 1, H, W): 1 inside.
+
+    Returns
+    -------
+    Tensor
+        (B, 8, H, W) float32 in [0, 1], as for clicks at up to 24 places well inside and as many well outside.
+    """
+    reach = max(round(_SURE * max(mask.shape[-2:])), 1)
+    sides = torch.cat([mask > 0, mask <= 0], dim=1)
+    # Places from which nothing of the other side is within reach.
+    sure = functional.max_pool2d(sides.flip(1).float(), 2 * reach + 1, 1, reach) == 0
+    chosen = torch.where(sure.flatten(2).any(-1)[..., None, None], sure, sides)
+    return click_guidance(rgb, _some_places(chosen))
+
+
+@torch.no_grad()
+def box_guidance(rgb: Tensor, inside: Tensor) -> Tensor:
+    """Return :func:`click_guidance` for a box: nothing beside it is the object, and its middle mostly is.
+
+    Parameters
+    ----------
+    rgb
+        (B, 3, H, W) in [0, 1].
+    inside
+        (B, 1, H, W): 1 in the box.
+
+    Returns
+    -------
+    Tensor
+        (B, 8, H, W) float32 in [0, 1], as for nine clicks in the middle and 24 around the box, of which those outside
+        the image are left out.
+    """
+    points = rgb.new_full((len(rgb), 2, _MARKED, 3), -1.0)
+    within = torch.tensor(_WITHIN, device=rgb.device)
+    along = (torch.arange(_MARKED // 4, device=rgb.device) + 0.5) / (_MARKED // 4)
+    for sample in torch.nonzero(inside.flatten(1).any(1)).flatten().tolist():
+        rows, columns = (torch.nonzero((inside[sample, 0] > 0).any(axis)).flatten().tolist() for axis in (1, 0))
+        top, bottom, left, right = rows[0], rows[-1], columns[0], columns[-1]
+        middle = torch.cartesian_prod(top + within * (bottom - top), left + within * (right - left))
+        points[sample, 0, : len(middle), :2] = middle
+        down, across = top + along * (bottom - top), left + along * (right - left)
+        sides = points[sample, 1].view(4, len(along), 3)
+        sides[:2, :, 0], sides[2:, :, 1] = down, across
+        for number, place in enumerate((left - _BESIDE, right + _BESIDE, top - _BESIDE, bottom + _BESIDE)):
+            sides[number, :, 1 if number < 2 else 0] = place
+    outside = (points[..., 0] >= rgb.shape[-2]) | (points[..., 1] >= rgb.shape[-1]) | (points[..., :2] < 0).any(-1)
+    points[outside] = -1.0
     return click_guidance(rgb, points.flatten(1, 2))
+
+
+def _some_places(where: Tensor) -> Tensor:
+    """Return (B, 2n, 3) points for :func:`click_guidance` out of (B, 2, H, W) places to include and exclude."""
+    points = torch.full((len(where), 2, _MARKED, 3), -1.0, device=where.device)
+    for sample, sign in torch.nonzero(where.flatten(2).any(-1)).tolist():
+        places = torch.nonzero(where[sample, sign])
+        count = min(len(places), _MARKED)
+        chosen = torch.linspace(0, len(places) - 1, count, device=where.device).round().long()
+        points[sample, sign, :count, :2] = places[chosen].float()
+    return points.flatten(1, 2)
 
 
 def _used(points: Tensor) -> tuple[Tensor, Tensor, Tensor]:

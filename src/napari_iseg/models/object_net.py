@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from napari_iseg.models._blocks import normalise_rgb
 from napari_iseg.models.conv_stem import prompt_convolution
-from napari_iseg.models.guidance import GUIDANCE_CHANNELS, mark_guidance
+from napari_iseg.models.guidance import GUIDANCE_CHANNELS, box_guidance, mark_guidance, mask_guidance
 from napari_iseg.models.segformer import MixTransformer, MLPHead, initialise_classifier, initialise_segformer
 from napari_iseg.models.simpleclick import Backbone, Head, SimpleClickConfig, feature_pyramid
 
@@ -27,8 +27,6 @@ __all__ = ["PROMPT_KINDS", "ConvEncoder", "ObjectNet"]
 PROMPT_KINDS = ("click", "scribble", "box", "mask")
 # RGB, the previous mask, what the prompts include and what they exclude.
 _INPUT_CHANNELS = 6
-# A box includes much that is not the object: what is like its inside says nothing.
-_GUIDED = ("click", "scribble", "mask")
 
 
 class ObjectNet(nn.Module):
@@ -107,8 +105,7 @@ class ObjectNet(nn.Module):
         """
         maps = [normalise_rgb(rgb), coordinates]
         if self.guidance:
-            marks = coordinates[:, 1:] if kind in _GUIDED else torch.zeros_like(coordinates[:, 1:])
-            maps.append(mark_guidance(rgb, marks))
+            maps.append(_guidance(rgb, coordinates[:, 1:], kind))
         feature = self.head.feature(self.encoder(self.prompting[kind](torch.cat(maps, dim=1))))
         if region is not None:
             feature = feature + functional.interpolate(
@@ -121,6 +118,17 @@ class ObjectNet(nn.Module):
     def copy_prompting(self, source: str, target: str) -> None:
         """Make the Prompting Layer of ``target`` a copy of that of ``source``, to tune it from there."""
         self.prompting[target].load_state_dict(self.prompting[source].state_dict())
+
+
+def _guidance(rgb: Tensor, bimap: Tensor, kind: str) -> Tensor:
+    """Return what the image says about prompts of a kind, (B, 8, S, S), drawn as (B, 2, S, S)."""
+    match kind:
+        case "box":
+            return box_guidance(rgb, bimap[:, :1])
+        case "mask":
+            return mask_guidance(rgb, bimap[:, :1])
+        case _:
+            return mark_guidance(rgb, bimap)
 
 
 class ConvEncoder(nn.Module):
