@@ -113,3 +113,18 @@ def test_overlapping_patches_are_averaged_and_their_middles_count_most() -> None
     between = values[5, 10:20]
     assert (np.diff(between) > 0).all()
     assert 0.25 < between[0] < between[-1] < 0.75
+
+
+def test_a_band_leaves_open_only_what_is_near_the_outline() -> None:
+    # Half the window is a region of which the network is unsure, right of a soft edge.
+    probability = np.full((120, 200), 0.3, np.float32)
+    probability[:, :100] = 0.99
+    everywhere = Trimap.of(WINDOW, probability, None, 0.9)
+    near = Trimap.of(WINDOW, probability, None, 0.9, band=0.03)
+    assert everywhere.unknown[:, 100:].all()
+    # Six of 200 columns, and what the unknown grows by on the other side.
+    assert np.flatnonzero(near.unknown[60]).tolist() == list(range(98, 106))
+    assert (near.labels[:, :98] == OBJECT).all()
+    assert (near.labels[:, 106:] == BACKGROUND).all()
+    nothing = Trimap.of(WINDOW, np.full((120, 200), 0.3, np.float32), None, 0.9, band=0.03)
+    assert not nothing.unknown.any()

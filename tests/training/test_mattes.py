@@ -139,3 +139,27 @@ def test_ignored_alpha_costs_nothing() -> None:
     wanted[..., :2] = -1
     assert float(alpha_loss(alpha, wanted, unknown)) == pytest.approx(0.25)
     assert float(alpha_loss(alpha, torch.full_like(alpha, -1), unknown)) == 0
+
+
+def test_own_trimaps_leave_open_only_a_band_along_the_outline() -> None:
+    target = torch.zeros(1, 128, 128, dtype=torch.int8)
+    target[:, :, :64] = 1
+    # Sure on the left, unsure of all the rest.
+    answers = np.full((1, 128, 128), 0.3, np.float32)
+    answers[:, :, :64] = 0.99
+    rgb = torch.rand(1, 3, 128, 128, generator=torch.Generator().manual_seed(0))
+    shares = []
+    for band in (0.0, 0.05):
+        patches = cut_patches(
+            rgb,
+            hard_alpha(target),
+            64,
+            np.random.default_rng(0),
+            count=8,
+            answers=answers,
+            own_share=1.0,
+            band=band,
+        )
+        shares.append(float(patches.trimap[:, 2].mean()))
+        assert float(patches.trimap[:, 2].amax()) == 1
+    assert shares[1] < 0.25 < shares[0]

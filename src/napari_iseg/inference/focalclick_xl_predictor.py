@@ -157,7 +157,8 @@ class FocalClickXLPredictor:
         replace(primitive, window=Window.whole(window.shape)).paint(probability)
         frame = Frame(window, self._side)
         marks = frame.back(draw_bimap(certain, frame, network.config.disk_radius))
-        trimap = Trimap.of(window, probability, marks, self._options.certainty)
+        options = self._options
+        trimap = Trimap.of(window, probability, marks, options.certainty, band=options.detail_band)
         places = choose_patches(trimap, patch_side(probability), encoding.shape, self._options.detail_patches)
         if not places:
             return []

@@ -7,7 +7,7 @@ from math import ceil
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.ndimage import binary_dilation
+from scipy.ndimage import binary_dilation, distance_transform_edt
 from skimage.morphology import disk
 
 from napari_iseg.inference.prediction import Window
@@ -23,6 +23,7 @@ __all__ = ["BACKGROUND", "OBJECT", "UNKNOWN", "HannAverage", "Trimap", "choose_p
 OBJECT, BACKGROUND, UNKNOWN = 0, 1, 2
 # What is unknown grows by this many pixels.
 _GROWTH = 2
+_OBJECT = 0.5
 # A patch's side is this share of the object's longer side, within these bounds in pixels of the image.
 _SHARE = 0.25
 _SIDES = (64, 512)
@@ -48,7 +49,13 @@ class Trimap:
 
     @classmethod
     def of(
-        cls, window: Window, probability: NDArray[np.float32], marks: NDArray[np.float32] | None, certainty: float
+        cls,
+        window: Window,
+        probability: NDArray[np.float32],
+        marks: NDArray[np.float32] | None,
+        certainty: float,
+        *,
+        band: float = 0.0,
     ) -> Trimap:
         """Return the tri-map of a primitive mask and the user's marks.
 
@@ -62,10 +69,18 @@ class Trimap:
             (2, h, w) of 0 and 1, included and excluded: certain, unless both. None where the prompts are not certain.
         certainty
             Object is certain above this probability, background below one minus this.
+        band
+            Pixels further than this share of the window's longer side from the mask's outline are certain, too,
+            whatever their probability: a network that is unsure of whole regions says nothing about details there. 0 is
+            no limit, as in the paper.
         """
         unknown = (probability <= certainty) & (probability >= 1 - certainty)
         unknown = binary_dilation(unknown, disk(_GROWTH))
         labels = np.where(probability > certainty, OBJECT, BACKGROUND).astype(np.uint8)
+        if band:
+            inside = probability > _OBJECT
+            labels = np.where(inside, OBJECT, BACKGROUND).astype(np.uint8)
+            unknown &= _from_outline(inside) <= band * max(probability.shape)
         labels[unknown] = UNKNOWN
         if marks is not None:
             included, excluded = marks > 0
@@ -93,7 +108,7 @@ class Trimap:
 
 def patch_side(probability: NDArray[np.float32]) -> int:
     """Return the side in pixels of the patches for an object, (h, w) probabilities; of no object, of the whole."""
-    inside = probability > 0.5
+    inside = probability > _OBJECT
     spans = [np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0)]
     longest = max(np.ptp(span) + 1 for span in spans) if inside.any() else max(probability.shape)
     return int(np.clip(round(_SHARE * longest), *_SIDES))
@@ -162,6 +177,13 @@ class HannAverage:
     def at(self, pixels: NDArray[np.bool_]) -> NDArray[np.float32]:
         """Return the (n,) averages at covered pixels, row by row."""
         return np.asarray(self._sum[pixels] / self._weight[pixels], np.float32)
+
+
+def _from_outline(inside: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how many pixels each one is from the nearest of the other side; infinitely many if there is no outline."""
+    if inside.all() or not inside.any():
+        return np.full(inside.shape, np.inf)
+    return np.asarray(np.where(inside, distance_transform_edt(inside), distance_transform_edt(~inside)))
 
 
 def _grid(start: int, stop: int, side: int, limit: int) -> list[int]:

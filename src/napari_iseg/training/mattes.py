@@ -65,6 +65,7 @@ def cut_patches(
     count: int = 1,
     answers: NDArray[np.float32] | None = None,
     own_share: float = 0.0,
+    band: float = 0.0,
 ) -> DetailPatches:
     """Cut patches out of a batch, as large as the predictor would look at them.
 
@@ -83,6 +84,8 @@ def cut_patches(
     own_share
         Share of patches whose tri-map and place come from those, as the predictor makes them; the others' come from
         alpha. Where an answer is sure of what is wrong there is nothing to learn: no detail could mend it.
+    band
+        Of the network's own tri-maps, see :meth:`napari_iseg.inference.trimap.Trimap.of`; by chance down to half of it.
     """
     truths = alpha.cpu().numpy()
     images, trimaps, alphas = [], [], []
@@ -90,7 +93,8 @@ def cut_patches(
         for _ in range(count):
             own = None
             if answers is not None and rng.random() < own_share:
-                own = Trimap.of(Window.whole(truth.shape), answers[number], None, _CERTAINTY)
+                near = band * rng.uniform(0.5, 1) if band else 0.0
+                own = Trimap.of(Window.whole(truth.shape), answers[number], None, _CERTAINTY, band=near)
             where = own.unknown if own is not None and own.unknown.any() else _rim(truth)
             patch = _place(where, truth, rng)
             image, wanted = (_cut(maps, patch, side) for maps in (rgb[number], alpha[number][None]))

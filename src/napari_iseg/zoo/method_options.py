@@ -113,6 +113,12 @@ class FocalClickXLOptions(CascadeOptions):
     )
     magnify: bool = option(True, "Look closely where the mask is uncertain; gives soft edges")
     certainty: float = option(0.9, "Probabilities between this and one minus this are uncertain", minimum=0.5, below=1)
+    detail_band: float = option(
+        0.0,
+        "Look closely no further from the outline than this share of what is looked at; 0 is wherever it is uncertain",
+        minimum=0,
+        maximum=0.5,
+    )
     detail_size: int = option(
         0,
         "Side in pixels at which uncertain patches are seen; 0 is the size the weights were trained for",

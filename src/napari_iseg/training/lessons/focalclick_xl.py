@@ -57,6 +57,9 @@ class FocalClickXLLesson(nn.Module):
         Patches for the Detail-Net from every image.
     own_trimaps
         ``"joint"``: share of patches whose tri-map is the Object-Net's own answer's.
+    detail_band
+        ``"joint"``: how far from an answer's outline its tri-map leaves anything open, as the predictor's option of
+        this name.
     layers_follow
         ``"objects"``: the Prompting Layers of the other prompts become copies of the learnt one, and start from it.
 
@@ -86,6 +89,7 @@ class FocalClickXLLesson(nn.Module):
         object_scale: float = 1.0,
         patches: int = 1,
         own_trimaps: float = 0.5,
+        detail_band: float = 0.0,
         layers_follow: bool = True,
     ) -> None:
         super().__init__()
@@ -98,6 +102,7 @@ class FocalClickXLLesson(nn.Module):
         self._object_scale = object_scale
         self._patches = patches
         self._own_trimaps = own_trimaps
+        self._detail_band = detail_band
         self._layers_follow = layers_follow
         self._loss = answer_loss(recipe)
         match stage:
@@ -156,8 +161,16 @@ class FocalClickXLLesson(nn.Module):
         shape = (int(rgb.shape[-2]), int(rgb.shape[-1]))
         answers = None if view is None or logits is None else view.paste(logits, shape)
         side = min(self.network.config.detail_size, *shape)
-        share = self._own_trimaps
-        patches = cut_patches(rgb, alpha, side, rng, count=self._patches, answers=answers, own_share=share)
+        patches = cut_patches(
+            rgb,
+            alpha,
+            side,
+            rng,
+            count=self._patches,
+            answers=answers,
+            own_share=self._own_trimaps,
+            band=self._detail_band,
+        )
         found = self.network.detail_net(patches.rgb, patches.trimap)
         return alpha_loss(found.float(), patches.alpha, patches.trimap[:, 2:])
 
