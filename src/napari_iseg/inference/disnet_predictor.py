@@ -159,7 +159,7 @@ class DISNetPredictor:
                 return self._offer(encoding.shape, stage, prompts[0])
             if cancelled():
                 raise CancelledError
-            return self._refine(encoding.shape, stage, prompts[0], clicks, mask, previous)
+            return self._refine(encoding, stage, prompts[0], clicks, mask, previous)
 
     def _first_stage(self, encoding: DISNetEncoding, clicks: list[Click], mask: np.ndarray | None) -> _FirstStage:
         """Run the large network, or take what it said before."""
@@ -179,16 +179,20 @@ class DISNetPredictor:
         seen = tuple(clicks[:1]) if first_only else tuple(click for click in clicks if click.positive)
         found = encoding.found.pop((seen, window), None)
         if found is None:
-            rows, columns = window.slices
-            crop = functional.interpolate(
-                encoding.image[..., rows, columns], size=self.size, mode="bilinear", align_corners=True
-            )
+            crop = self._seen(encoding, window)
             points = points_tensor(seen, window, self.size).to(crop.device)
             found = self.network.propose(crop, points)._replace(auxiliary=())
         encoding.found[seen, window] = found
         while len(encoding.found) > _KEPT:
             encoding.found.popitem(last=False)
         return found
+
+    def _seen(self, encoding: DISNetEncoding, window: Window) -> Tensor:
+        """Return (1, 3, rows, columns): a crop as the network sees it."""
+        rows, columns = window.slices
+        return functional.interpolate(
+            encoding.image[..., rows, columns], size=self.size, mode="bilinear", align_corners=True
+        )
 
     def _offer(self, shape: tuple[int, int], stage: _FirstStage, prompt: Prompt) -> Prediction:
         """Answer a first prompt: all proposals, the likeliest first."""
@@ -210,7 +214,7 @@ class DISNetPredictor:
 
     def _refine(
         self,
-        shape: tuple[int, int],
+        encoding: DISNetEncoding,
         stage: _FirstStage,
         prompt: Prompt,
         clicks: list[Click],
@@ -218,7 +222,7 @@ class DISNetPredictor:
         previous: Prediction | None,
     ) -> Prediction:
         """Answer a later click by the small network alone."""
-        proposals = stage.proposals
+        shape, proposals = encoding.shape, stage.proposals
         if mask is None:
             query = self._query(shape, stage, prompt, clicks[0], previous)
             template = proposals.masks[:, query].sigmoid()
@@ -229,7 +233,8 @@ class DISNetPredictor:
             template = template[:, 0].clamp(0, 1)
             query = _most_alike(proposals.masks[0].sigmoid(), template)
         points = points_tensor(clicks, stage.window, self.size).to(template.device)
-        refined = self.network.refine(proposals.features, proposals.queries[:, query], template, points)
+        seen = self._seen(encoding, stage.window) if self.network.config.guidance else None
+        refined = self.network.refine(proposals.features, proposals.queries[:, query], template, points, seen)
         patch = Patch(stage.window, np.asarray(refined[0, 0].cpu()), logits=True)
         return Prediction(shape=shape, patches=(patch,), forwards=1, memory=_Memory(clicks[0], (query,)))
 

@@ -82,8 +82,11 @@ class DISNetConfig:
         Ablation "AC". Off: the guidance sees the image's mean feature instead of the one under the click.
     use_convffn
         Off: no ConvFFN behind the guidance.
-    stem, guidance
+    stem
         Of the transformer; see :class:`napari_iseg.models.simpleclick.SimpleClickConfig`.
+    guidance
+        Whether transformer and refinement see what is like and near the clicks
+        (:mod:`napari_iseg.models.guidance`, :mod:`napari_iseg.models.disnet_guidance`).
     """
 
     image_size: tuple[int, int] = (448, 448)
@@ -293,7 +296,9 @@ class DISNet(nn.Module):
         kept = clicks.first if self.config.first_click else clicks.first | clicks.positive
         return torch.where(kept[..., None], points, -1.0)
 
-    def refine(self, features: Tensor, query: Tensor, mask: Tensor, points: Tensor) -> Tensor:
+    def refine(
+        self, features: Tensor, query: Tensor, mask: Tensor, points: Tensor, image: Tensor | None = None
+    ) -> Tensor:
         """Run the second stage.
 
         Parameters
@@ -304,13 +309,15 @@ class DISNet(nn.Module):
             (B, h, w) probabilities of the chosen proposal, the same for all clicks of an object.
         points
             (B, 2n, 3) every click so far, the first included.
+        image
+            (B, 3, H, W) RGB in [0, 1], as it was proposed for; networks without ``guidance`` do without.
 
         Returns
         -------
         Tensor
             (B, 1, H, W) logits at the input's size.
         """
-        return self.enlarge(self.refinement(features, query, mask, points))
+        return self.enlarge(self.refinement(features, query, mask, points, image))
 
     def enlarge(self, logits: Tensor) -> Tensor:
         """Return (B, N, h, w) logits at the size of the input: (B, N, H, W)."""
@@ -339,7 +346,11 @@ class DISNet(nn.Module):
         if not refined.any():
             return answer
         corrected = self.refine(
-            proposals.features[refined], queries[refined], masks[refined].sigmoid(), points[refined]
+            proposals.features[refined],
+            queries[refined],
+            masks[refined].sigmoid(),
+            points[refined],
+            image[refined, :3],
         )
         return answer.index_put((refined,), corrected)
 

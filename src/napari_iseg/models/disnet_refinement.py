@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_iseg.models.deformable import sine_encoding, sine_positions
+from napari_iseg.models.disnet_guidance import ClickedFeatures
 
 if TYPE_CHECKING:
     from napari_iseg.models.disnet import DISNetConfig
@@ -331,11 +332,14 @@ class Refinement(nn.Module):
         self.config = config
         # Masked click attention without guidance needs decay maps only.
         self.clicks = ClickEncoder(config.width) if config.use_fcg or not config.use_mca else None
+        self.guided = ClickedFeatures(config.width, config.disk_radius) if config.guidance else None
         self.blocks = nn.ModuleList(_Block(config) for _ in range(config.refine_blocks))
         self.norm = nn.LayerNorm(config.width)
         self.mask = Perceptron(*[config.width] * 4)
 
-    def forward(self, features: Tensor, query: Tensor, mask: Tensor, points: Tensor) -> Tensor:
+    def forward(
+        self, features: Tensor, query: Tensor, mask: Tensor, points: Tensor, image: Tensor | None = None
+    ) -> Tensor:
         """Return the corrected mask's logits at the features' resolution.
 
         Parameters
@@ -348,11 +352,18 @@ class Refinement(nn.Module):
             (B, h, w) M_s, the chosen proposal's probabilities; gets no gradient.
         points
             (B, 2n, 3) every click so far, the first one included, in pixels of the network's input.
+        image
+            (B, 3, H, W) RGB in [0, 1], which only networks with ``guidance`` look at.
 
         Returns
         -------
         Tensor
             (B, 1, h, w) logits.
+
+        Raises
+        ------
+        ValueError
+            If the network has ``guidance`` and there is no image.
         """
         shape = (features.shape[-2], features.shape[-1])
         size = self.config.input_size(shape)
@@ -367,6 +378,10 @@ class Refinement(nn.Module):
             other_radius=self.config.other_radius,
         )
         unused = ~(clicks.first | clicks.positive | clicks.negative)
+        if self.guided is not None:
+            if image is None:
+                raise ValueError("This refinement looks at the image, too; none was given.")
+            features = self.guided(features, template, image, points)
         token = query[:, None]
         for block in self.blocks:
             if self.config.use_mca:

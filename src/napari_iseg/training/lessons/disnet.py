@@ -89,12 +89,12 @@ class DISNetLesson(nn.Module):
         chosen = [
             np.where(truth == -1, -1, each.masks[each.target]) for truth, each in zip(truths, related, strict=True)
         ]
-        second = self._refinement_loss(proposals, points, np.stack(chosen).astype(np.int8), rng)
+        second = self._refinement_loss(rgb, proposals, points, np.stack(chosen).astype(np.int8), rng)
         loss = first + second
         return loss, loss.detach()
 
     def _refinement_loss(
-        self, proposals: Proposals, points: np.ndarray, target: np.ndarray, rng: np.random.Generator
+        self, rgb: Tensor, proposals: Proposals, points: np.ndarray, target: np.ndarray, rng: np.random.Generator
     ) -> Tensor:
         """Return the second stage's loss on (B, H, W) ``target``; correcting clicks are added to ``points``."""
         truth = torch.from_numpy(target).to(proposals.masks.device)
@@ -107,20 +107,24 @@ class DISNetLesson(nn.Module):
             add_correcting_clicks(points, answer[:, 0].float().cpu().numpy(), target, rng)
             if number + 1 < clicks:
                 with torch.no_grad():
-                    answer = self._refine(proposals.features, queries, template, points).sigmoid()
+                    answer = self._refine(proposals.features, queries, template, points, rgb).sigmoid()
         # A sample that the first click got wholly right was never corrected: its answer is the proposal.
         corrected = torch.from_numpy((points[..., 2] > 0).sum(axis=1) > 1).to(truth.device)
         if not corrected.any():
             # Every parameter still takes part, as many devices in step need it.
             return torch.stack([parameter.sum() for parameter in self.network.refinement.parameters()]).sum() * 0
         logits = self._refine(
-            proposals.features[corrected], queries[corrected], template[corrected], points[corrected.cpu().numpy()]
+            proposals.features[corrected],
+            queries[corrected],
+            template[corrected],
+            points[corrected.cpu().numpy()],
+            rgb[corrected],
         )
         return self._loss(logits, truth[corrected][:, None]).mean()
 
-    def _refine(self, features: Tensor, queries: Tensor, template: Tensor, points: np.ndarray) -> Tensor:
+    def _refine(self, features: Tensor, queries: Tensor, template: Tensor, points: np.ndarray, rgb: Tensor) -> Tensor:
         given = torch.from_numpy(points).to(features.device)
-        return self.network.refine(features, queries, template, given).float()
+        return self.network.refine(features, queries, template, given, rgb).float()
 
     @torch.no_grad()
     def _best(self, masks: Tensor, truth: Tensor) -> Tensor:
