@@ -12,7 +12,7 @@ from tests.seeded import seeded_image
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.disnet_predictor import DISNetPredictor
-from napari_iseg.inference.prediction import Patch, Proposal, Window
+from napari_iseg.inference.prediction import Patch, Prediction, Proposal, Window
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.inference.proposals import best_proposal, object_box, suggested
 from napari_iseg.inference.session import Session
@@ -329,6 +329,11 @@ def test_zoom_first_looks_at_a_mask_that_is_given() -> None:
     # 1.4 times the mask is less than the smallest crop: 200 pixels around its middle.
     assert refined.patches[0].window == Window(210, 411, 164, 365)
     assert len(passes) == 1
+    closer = predictor({"zoom_first": True, "min_crop": 64})
+    given = [MaskPrompt(mask), Click(10, 10, positive=False)]
+    window = closer.predict(closer.encode(seeded_image(rows, columns)), given, None).patches[0].window
+    assert window == object_window(Prediction.from_mask(mask).render(), [], 1.4, 64)
+    assert window.shape[0] < 100
 
 
 def test_the_ablation_without_first_click_design_proposes_at_every_positive_click() -> None:

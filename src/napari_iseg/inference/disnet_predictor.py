@@ -37,10 +37,9 @@ if TYPE_CHECKING:
 __all__ = ["DISNetEncoding", "DISNetPredictor"]
 
 _OBJECT = 0.5
-# The first crop: made below which share of the image, how much larger than the object, and how large at least.
+# The first crop: made below which share of the image, and how much larger than the object.
 _CROP_SHARE = 0.5
 _EXPANSION = 1.4
-_SMALLEST_CROP = 200
 # First stages kept per image, about 15 MB each: objects are worked on one after the other, with steps back.
 _KEPT = 4
 
@@ -168,7 +167,7 @@ class DISNetPredictor:
             if mask is None:
                 whole = _FirstStage(self._propose(encoding, clicks, window), window)
                 mask = _drawn(self._patch(whole, whole.order()[0]), encoding.shape)
-            crop = object_window(mask, clicks[:1], _EXPANSION, _SMALLEST_CROP)
+            crop = object_window(mask, clicks[:1], _EXPANSION, self._options.min_crop)
             if np.prod(crop.shape) < _CROP_SHARE * np.prod(encoding.shape):
                 window = crop
         return _FirstStage(self._propose(encoding, clicks, window), window)

@@ -158,6 +158,7 @@ class DISNetOptions(Options):
     zoom_first: bool = option(
         False, "Propose masks anew in a crop around the first one where that covers less than half of the image"
     )
+    min_crop: int = option(200, "zoom_first: smallest side of the crop in image pixels", minimum=16)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
