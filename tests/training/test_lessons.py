@@ -146,7 +146,7 @@ def test_the_second_stage_reaches_features_and_query_but_not_the_proposal() -> N
     points[0, 0] = 22, 26, 1
     proposed = lesson.network.propose(rgb, torch.from_numpy(points))
     leaves = Proposals(*(part.detach().requires_grad_() for part in proposed[:4]), ())
-    loss = lesson._refinement_loss(leaves, points, target.numpy(), np.random.default_rng(0))
+    loss = lesson._refinement_loss(rgb, leaves, points, target.numpy(), np.random.default_rng(0))
     loss.backward()
     assert (points[..., 2] > 0).sum() == 3
     assert leaves.features.grad.abs().sum() > 0
@@ -154,6 +154,21 @@ def test_the_second_stage_reaches_features_and_query_but_not_the_proposal() -> N
     assert leaves.masks.grad is None
     assert leaves.classes.grad is None
     assert all(parameter.grad is not None for parameter in lesson.network.refinement.parameters())
+
+
+def test_every_answer_can_be_learnt_from() -> None:
+    rgb, target, _ = scene(1)
+    losses = {}
+    for every in (False, True):
+        lesson = lesson_for("disnet", sampled_passes=(3, 3), lesson={"every_answer": every})
+        points = empty_points(1, 5)
+        points[0, 0] = 22, 26, 1
+        proposals = lesson.network.propose(rgb, torch.from_numpy(points))
+        answers = []
+        lesson.network.refinement.register_forward_hook(lambda *_args, found=answers: found.append(_args[-1]))
+        losses[every] = lesson._refinement_loss(rgb, proposals, points, target.numpy(), np.random.default_rng(0))
+        assert [answer.requires_grad for answer in answers] == ([True] * 3 if every else [False, False, True])
+    assert losses[False] != losses[True]
 
 
 def test_without_a_correction_only_the_first_stage_learns() -> None:
@@ -178,7 +193,7 @@ def test_ignored_pixels_do_not_count_in_the_second_stage() -> None:
     with torch.no_grad():
         proposals = lesson.network.propose(rgb, torch.from_numpy(points))
     clicked = points.copy()
-    lesson._refinement_loss(proposals, clicked, ignored.numpy(), np.random.default_rng(0))
+    lesson._refinement_loss(rgb, proposals, clicked, ignored.numpy(), np.random.default_rng(0))
     added = clicked[0][(clicked[0, :, 2] > 1)]
     assert len(added) == 1
     assert added[0, 0] < 40

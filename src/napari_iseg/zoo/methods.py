@@ -148,6 +148,7 @@ _TABLE = (
         translated=(Box, Scribble),
         base="vit-base",
         lesson="napari_iseg.training.lessons.adaptiveclick:AdaptiveClickLesson",
+        weights="adaptiveclick-small",
         proposals=True,
         note="The answer is the sum of all its masks, each weighted by how sure the network is of it; the "
         "proposals are the single masks. Options flip and cascade_steps work on the answer, not on the "
@@ -164,6 +165,7 @@ _TABLE = (
         translated=(Box, Scribble),
         base="vit-base",
         lesson="napari_iseg.training.lessons.disnet:DISNetLesson",
+        weights="disnet-small",
         proposals=True,
         note="The first click proposes up to seven masks around it, and what is chosen is what every later click "
         "corrects. That mask stays the same for all later clicks, so there is nothing for refining passes "

@@ -65,6 +65,19 @@ _TABLE = (
         options={"min_crop": 64},
     ),
     WeightsSpec(
+        name="adaptiveclick-small",
+        methods=("adaptiveclick",),
+        file="adaptiveclick-small.safetensors",
+        licence="BSD-3-Clause",
+        options={"min_crop": 32},
+    ),
+    WeightsSpec(
+        name="disnet-small",
+        methods=("disnet",),
+        file="disnet-small.safetensors",
+        licence="BSD-3-Clause",
+    ),
+    WeightsSpec(
         name="focalclick-b0",
         methods=("focalclick",),
         file="focalclick-b0.safetensors",

@@ -50,6 +50,10 @@ class DISNetLesson(nn.Module):
         ``"hierarchy"``: the object and all that it is part of; ``"proximity"``: the object and its unions with its
         neighbours; ``"either"``: the hierarchy where the crop's object is part of something, else the proximity.
 
+    every_answer
+        Whether the second stage learns from its answer to each correcting click, not to the last alone; it costs little
+        beside the first stage.
+
     Raises
     ------
     UnknownNameError
@@ -58,13 +62,16 @@ class DISNetLesson(nn.Module):
 
     takes_levels = True
 
-    def __init__(self, network: DISNet, recipe: Recipe, *, relations: str = "either") -> None:
+    def __init__(
+        self, network: DISNet, recipe: Recipe, *, relations: str = "either", every_answer: bool = False
+    ) -> None:
         super().__init__()
         if relations not in RELATIONS:
             raise UnknownNameError("relations", relations, RELATIONS)
         self.network = network
         self.recipe = recipe
         self.relations = relations
+        self._every_answer = every_answer
         self._loss = answer_loss(recipe)
 
     def forward(
@@ -102,25 +109,29 @@ class DISNetLesson(nn.Module):
         template = masks.detach().sigmoid()
         answer = self.network.enlarge(masks.detach()[:, None]).sigmoid()
         fewest, most = self.recipe.sampled_passes
-        clicks = int(rng.integers(fewest, most + 1))
+        clicks, losses = int(rng.integers(fewest, most + 1)), []
         for number in range(clicks):
             add_correcting_clicks(points, answer[:, 0].float().cpu().numpy(), target, rng)
-            if number + 1 < clicks:
-                with torch.no_grad():
-                    answer = self._refine(proposals.features, queries, template, points, rgb).sigmoid()
-        # A sample that the first click got wholly right was never corrected: its answer is the proposal.
-        corrected = torch.from_numpy((points[..., 2] > 0).sum(axis=1) > 1).to(truth.device)
-        if not corrected.any():
+            # A sample that the first click got wholly right was never corrected: its answer is the proposal.
+            corrected = torch.from_numpy((points[..., 2] > 0).sum(axis=1) > 1).to(truth.device)
+            if not corrected.any():
+                break
+            learns = self._every_answer or number + 1 == clicks
+            with torch.set_grad_enabled(learns):
+                logits = self._refine(
+                    proposals.features[corrected],
+                    queries[corrected],
+                    template[corrected],
+                    points[corrected.cpu().numpy()],
+                    rgb[corrected],
+                )
+            if learns:
+                losses.append(self._loss(logits, truth[corrected][:, None]).mean())
+            answer = answer.index_put((corrected,), logits.detach().sigmoid())
+        if not losses:
             # Every parameter still takes part, as many devices in step need it.
             return torch.stack([parameter.sum() for parameter in self.network.refinement.parameters()]).sum() * 0
-        logits = self._refine(
-            proposals.features[corrected],
-            queries[corrected],
-            template[corrected],
-            points[corrected.cpu().numpy()],
-            rgb[corrected],
-        )
-        return self._loss(logits, truth[corrected][:, None]).mean()
+        return torch.stack(losses).mean()
 
     def _refine(self, features: Tensor, queries: Tensor, template: Tensor, points: np.ndarray, rgb: Tensor) -> Tensor:
         given = torch.from_numpy(points).to(features.device)
