@@ -117,6 +117,18 @@ def test_hierarchy_gives_part_and_whole_and_proximity_gives_unions() -> None:
     assert len(related_masks(truth, twice, "hierarchy", rng).masks) == 1
 
 
+def test_adaptiveclick_can_learn_from_what_it_answers_in_the_end() -> None:
+    rgb, target, _ = scene(1)
+    losses = {}
+    for weight in (0.0, 1.0, 3.0):
+        lesson = lesson_for("adaptiveclick", loss="adaptive-focal", lesson={"answer_weight": weight})
+        loss, _ = lesson(rgb, target, np.random.default_rng(0))
+        losses[weight] = float(loss.detach())
+    # Three times the weight adds three times as much.
+    assert losses[3.0] - losses[0.0] == pytest.approx(3 * (losses[1.0] - losses[0.0]), rel=1e-3)
+    assert losses[1.0] > losses[0.0] + 1e-3
+
+
 def test_the_proposals_learn_the_whole_that_only_the_levels_tell() -> None:
     rgb, target, levels = scene(1)
     whole, part = levels[0, 1] == 5, target[0] == 1

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from napari_iseg.models.adaptiveclick import AdaptiveClickAnswer
 from napari_iseg.models.query_decoder import QueryAnswer
 from napari_iseg.training.iterative import corrected_question
+from napari_iseg.training.lessons.clicks import answer_loss
 from napari_iseg.training.losses import normalized_focal_loss
 from napari_iseg.training.matching import SetCriterion
 
@@ -35,6 +36,10 @@ class AdaptiveClickLesson(nn.Module):
     class_weights, upstream_targets
         See :class:`napari_iseg.training.matching.SetCriterion`; the defaults are the released code's weights, and
         one target to an object.
+    answer_weight
+        Of a loss beyond the paper, on what is answered in the end: the sum of all masks at the image's own pixels,
+        judged by the recipe's ``loss`` and ``dice_weight``. The paper trains single masks on coarse cells, which a
+        short run leaves with sloppy outlines.
     """
 
     def __init__(
@@ -44,10 +49,13 @@ class AdaptiveClickLesson(nn.Module):
         *,
         class_weights: tuple[float, float] = (1.0, 0.1),
         upstream_targets: bool = False,
+        answer_weight: float = 0.0,
     ) -> None:
         super().__init__()
         self.network = network
         self.recipe = recipe
+        self._answer_weight = answer_weight
+        self._answer_loss = answer_loss(recipe)
         self.criterion = SetCriterion(
             class_weights=class_weights,
             upstream_targets=upstream_targets,
@@ -58,7 +66,10 @@ class AdaptiveClickLesson(nn.Module):
         """Return the loss of a step, see :func:`napari_iseg.training.lessons.make_lesson`."""
         image, points = corrected_question(self.network, rgb, target, self.recipe, rng)
         answer = self.network.answer(image, torch.from_numpy(points).to(rgb.device))
-        loss = self.criterion(_in_float(answer), target[:, None]).total
+        answer = _in_float(answer)
+        loss = self.criterion(answer, target[:, None]).total
+        if self._answer_weight:
+            loss = loss + self._answer_weight * self._answer_loss(answer.logits, target[:, None]).mean()
         return loss, loss.detach()
 
     def _normalized_focal(self, logits: Tensor, masks: Tensor) -> Tensor:
