@@ -155,6 +155,30 @@ def test_an_answer_to_another_first_click_is_no_template() -> None:
     assert np.array_equal(moved.render(), answers(one, CLICKS[:2])[1])
 
 
+def test_clicks_find_the_template_of_somebody_who_chose_none() -> None:
+    fixed, follows = predictor(), predictor({"follow_clicks": True})
+    encoding, plain = follows.encode(IMAGE), fixed.encode(IMAGE)
+    first = follows.predict(encoding, CLICKS[:1], None)
+    maps = [proposal.render(SHAPE) for proposal in first.proposals]
+    # A click that includes where the likeliest proposal is least an object compared with another one.
+    gain = np.max(maps, axis=0) - maps[0]
+    row, column = np.unravel_index(gain.argmax(), SHAPE)
+    better = int(np.argmax([one[row, column] for one in maps]))
+    assert better != 0
+    clicks = [CLICKS[0], *(Click(int(row), int(column)) for _ in range(6))]
+    followed = follows.predict(encoding, clicks, first)
+    assert np.array_equal(followed.render(), fixed.predict(plain, clicks, first.choose(better)).render())
+    assert not np.array_equal(followed.render(), fixed.predict(plain, clicks, first).render())
+    # Later clicks may still change it, a choice may not be changed.
+    again = [*clicks, CLICKS[2]]
+    assert follows.predict(encoding, again, followed).memory.follows
+    chosen = first.choose(0)
+    assert chosen.picked
+    picked = follows.predict(encoding, clicks, chosen)
+    assert np.array_equal(picked.render(), fixed.predict(plain, clicks, first).render())
+    assert not picked.memory.follows
+
+
 def test_a_session_chooses_undoes_and_goes_on() -> None:
     session = Session(IMAGE, predictor())
     session.add(CLICKS[0])

@@ -40,6 +40,8 @@ _OBJECT = 0.5
 # The first crop: made below which share of the image, and how much larger than the object.
 _CROP_SHARE = 0.5
 _EXPANSION = 1.4
+# No single click, and no score, rules a proposal out.
+_DOUBT = 0.02
 # First stages kept per image, about 15 MB each: objects are worked on one after the other, with steps back.
 _KEPT = 4
 
@@ -67,10 +69,14 @@ class DISNetEncoding:
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
-    """The first click, and the number of the query behind each proposal offered; after a later click the template's."""
+    """The first click, and the number of the query behind each proposal offered; after a later click the template's.
+
+    ``follows``: nobody chose this template, and a later click may find another one that fits better.
+    """
 
     first: Click
     queries: tuple[int, ...]
+    follows: bool = False
 
 
 class _FirstStage(NamedTuple):
@@ -88,7 +94,8 @@ class DISNetPredictor:
     """Clicks to masks, by DISNet.
 
     The first click must be positive. Its answer is the likeliest proposal; the others are offered beside it, and the
-    one that is chosen is the template of all later clicks.
+    one that is chosen is the template of all later clicks. With ``follow_clicks``, our addition, the template of
+    somebody who chose none is at each later click the proposal that all clicks so far make likeliest.
 
     The paper knows clicks only; the rest is our choice. A box is a click in its middle, a scribble clicks along it; a
     first one is answered by the proposal that suits it best (:func:`.proposals.suggested`). A mask is itself the answer
@@ -222,8 +229,9 @@ class DISNetPredictor:
     ) -> Prediction:
         """Answer a later click by the small network alone."""
         shape, proposals = encoding.shape, stage.proposals
+        follows = False
         if mask is None:
-            query = self._query(shape, stage, prompt, clicks[0], previous)
+            query, follows = self._query(shape, stage, prompt, clicks, previous)
             template = proposals.masks[:, query].sigmoid()
         else:
             rows, columns = stage.window.slices
@@ -235,18 +243,38 @@ class DISNetPredictor:
         seen = self._seen(encoding, stage.window) if self.network.config.guidance else None
         refined = self.network.refine(proposals.features, proposals.queries[:, query], template, points, seen)
         patch = Patch(stage.window, np.asarray(refined[0, 0].cpu()), logits=True)
-        return Prediction(shape=shape, patches=(patch,), forwards=1, memory=_Memory(clicks[0], (query,)))
+        return Prediction(shape=shape, patches=(patch,), forwards=1, memory=_Memory(clicks[0], (query,), follows))
 
     def _query(
-        self, shape: tuple[int, int], stage: _FirstStage, prompt: Prompt, first: Click, previous: Prediction | None
-    ) -> int:
-        """Return the number of the query whose mask is the template."""
+        self,
+        shape: tuple[int, int],
+        stage: _FirstStage,
+        prompt: Prompt,
+        clicks: list[Click],
+        previous: Prediction | None,
+    ) -> tuple[int, bool]:
+        """Return the number of the query whose mask is the template, and whether another may take its place later."""
         memory = previous.memory if previous else None
-        if previous is None or not isinstance(memory, _Memory) or memory.first != first:
+        if previous is None or not isinstance(memory, _Memory) or memory.first != clicks[0]:
             # Several clicks came at once, before there was an answer to choose from.
             previous = self._offer(shape, stage, prompt)
             memory = previous.memory
-        return int(memory.queries[previous.chosen or 0])
+        offered = bool(previous.proposals)
+        if self._options.follow_clicks and (memory.follows or (offered and not previous.picked)):
+            return self._fitting(stage, clicks), True
+        return int(memory.queries[previous.chosen or 0]), False
+
+    def _fitting(self, stage: _FirstStage, clicks: list[Click]) -> int:
+        """Return the query whose mask the clicks make likeliest: inside where they include, outside where not."""
+        masks = self.network.enlarge(stage.proposals.masks)[0].sigmoid()
+        rows, columns = (
+            torch.tensor(axis, device=masks.device)
+            for axis in zip(*(_pixel(click, stage.window, self.size) for click in clicks), strict=True)
+        )
+        positive = torch.tensor([click.positive for click in clicks], device=masks.device)
+        inside = masks[:, rows, columns]
+        agreement = torch.where(positive, inside, 1 - inside).clamp(min=_DOUBT).log().sum(dim=1)
+        return int((agreement + stage.proposals.foreground()[0].clamp(min=_DOUBT).log()).argmax())
 
     def _patch(self, stage: _FirstStage, query: int) -> Patch:
         """Return a proposal as a patch of the size that the network sees."""
@@ -276,6 +304,16 @@ def _template(prompts: Sequence[Prompt], shape: tuple[int, int]) -> tuple[list[C
     before = clicks[: len(as_clicks(prompts[: place + 1], shape).clicks)]
     first = next((click for click in before if click.positive), None) or _innermost(mask)
     return [first, *(click for click in clicks if click is not first)], mask
+
+
+def _pixel(click: Click, window: Window, size: tuple[int, int]) -> tuple[int, int]:
+    """Return the (row, column) of the network's input that a click falls on, the nearest one if outside."""
+    starts, places = (window.row_start, window.column_start), (click.row, click.column)
+    row, column = (
+        min(max(int((place - start) * side / length), 0), side - 1)
+        for place, start, side, length in zip(places, starts, size, window.shape, strict=True)
+    )
+    return row, column
 
 
 def _innermost(mask: np.ndarray) -> Click:

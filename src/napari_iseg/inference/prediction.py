@@ -186,6 +186,8 @@ class Prediction:
         Candidate masks to choose from, most likely first; usually none.
     chosen
         Which proposal is the answer; None where the answer is none of them.
+    picked
+        Whether somebody chose it, and not the method.
     matte
         Whether the probabilities are an alpha matte: the share of the object in each pixel.
     memory
@@ -200,6 +202,7 @@ class Prediction:
     forwards: int = 0
     proposals: tuple[Proposal, ...] = ()
     chosen: int | None = None
+    picked: bool = False
     matte: bool = False
     memory: Any = field(default=None, repr=False)
     seconds: float = 0.0
@@ -254,4 +257,4 @@ class Prediction:
         if not 0 <= index < len(self.proposals):
             have = f"there are {len(self.proposals)}, counted from 0" if self.proposals else "there are none"
             raise PromptError(f"There is no proposal {index}: {have}.")
-        return replace(self, patches=(self.proposals[index].patch,), chosen=index, matte=False)
+        return replace(self, patches=(self.proposals[index].patch,), chosen=index, picked=True, matte=False)

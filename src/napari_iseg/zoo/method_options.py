@@ -159,6 +159,9 @@ class DISNetOptions(Options):
         False, "Propose masks anew in a crop around the first one where that covers less than half of the image"
     )
     min_crop: int = option(200, "zoom_first: smallest side of the crop in image pixels", minimum=16)
+    follow_clicks: bool = option(
+        False, "As long as nobody has chosen a proposal, each later click corrects the one that fits all clicks best"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

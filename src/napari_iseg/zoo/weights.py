@@ -69,6 +69,7 @@ _TABLE = (
         methods=("adaptiveclick",),
         file="adaptiveclick-small.safetensors",
         licence="BSD-3-Clause",
+        # As for cfr-icl-small.
         options={"min_crop": 32},
     ),
     WeightsSpec(
@@ -76,6 +77,8 @@ _TABLE = (
         methods=("disnet",),
         file="disnet-small.safetensors",
         licence="BSD-3-Clause",
+        # It knows what a click could mean better than which of it is likely.
+        options={"target_size": 256, "follow_clicks": True},
     ),
     WeightsSpec(
         name="focalclick-b0",
