@@ -92,7 +92,7 @@ _TABLE = (
         file="focalclick-xl-small.safetensors",
         licence="BSD-3-Clause",
         # Its Detail-Net has not learnt enough: looking closely makes its masks worse.
-        options={"magnify": False},
+        options={"magnify": False, "detail_band": 0.015, "certainty": 0.75},
     ),
 )
 
