@@ -9,8 +9,11 @@ import numpy as np
 import pytest
 import torch
 from tests.seeded import seeded_image
+from torch.nn import functional
 
 from napari_iseg.errors import OptionError, PromptError
+from napari_iseg.inference.click_predictor import points_tensor
+from napari_iseg.inference.disnet_first_stage import most_alike, seen
 from napari_iseg.inference.disnet_predictor import DISNetPredictor
 from napari_iseg.inference.prediction import Patch, Prediction, Proposal, Window
 from napari_iseg.inference.predictor import CancelledError
@@ -308,6 +311,79 @@ def lowered(one: DISNetPredictor, level: float) -> DISNetPredictor:
         features.weight[0], features.bias[0] = 0, 1
         head.mask_embed[-1].weight[0], head.mask_embed[-1].bias[0] = 0, -level
     return one
+
+
+def test_zoom_in_asks_again_at_the_mask_s_surroundings_with_the_mask_as_template() -> None:
+    rows, columns = 640, 500
+    mask = np.zeros((rows, columns), bool)
+    mask[280:340, 230:300] = True
+    one = predictor({"zoom_in": True, "min_crop": 24})
+    passes = count_first_stages(one)
+    encoding = one.encode(seeded_image(rows, columns))
+    both = [Click(300, 250), Click(335, 290, positive=False)]
+    prompts = [both[0], MaskPrompt(mask), both[1]]
+    crop = object_window(mask.astype(np.float32), both[:1], 1.4, 24)
+    first = one.predict(encoding, prompts, one.predict(encoding, prompts[:2], None))
+    assert first.window == first.zoom == crop
+    assert len(passes) == 1
+    assert first.forwards == 2
+    # As long as the crop suits, the template stays: what is between two clicks changes nothing.
+    cut = Patch(crop, mask[crop.slices].astype(np.float32))
+    second = one.predict(encoding, prompts, dataclasses.replace(first, patches=(cut,)))
+    assert second.window == second.zoom == crop
+    assert len(passes) == second.forwards == 1
+    proposals = one.network.propose(seen(encoding, crop, one.size), points_tensor(both[:1], crop, one.size))
+    reduced = functional.interpolate(
+        torch.from_numpy(mask[crop.slices].astype(np.float32))[None, None],
+        size=proposals.masks.shape[-2:],
+        mode="bilinear",
+        antialias=True,
+    )[:, 0]
+    query = most_alike(proposals.masks[0].sigmoid(), reduced)
+    refined = one.network.refine(
+        proposals.features, proposals.queries[:, query], reduced, points_tensor(both, crop, one.size)
+    )
+    np.testing.assert_allclose(second.patches[0].values, refined[0, 0].detach(), atol=2e-5)
+    # A mask elsewhere wants another crop.
+    away = Patch(Window(20, 60, 30, 90), np.ones((40, 60), np.float32))
+    third = one.predict(encoding, prompts, dataclasses.replace(first, patches=(away,)))
+    assert third.zoom != crop
+    assert third.forwards == 2
+
+
+def test_zoom_in_keeps_the_first_crop_while_it_suits() -> None:
+    one, plain = predictor({"zoom_in": True}), predictor()
+    answers = []
+    for each in (one, plain):
+        encoding = each.encode(IMAGE)
+        first = each.predict(encoding, CLICKS[:1], None)
+        full = dataclasses.replace(first, patches=(Patch(first.window, np.full(SHAPE, 0.9, np.float32)),))
+        answers.append(each.predict(encoding, CLICKS[:2], full).render())
+    np.testing.assert_array_equal(*answers)
+
+
+def test_zoom_in_looks_at_what_the_clicks_choose_while_nobody_has_chosen() -> None:
+    one = predictor({"zoom_in": True, "follow_clicks": True, "min_crop": 8})
+    encoding = one.encode(IMAGE)
+    first = one.predict(encoding, CLICKS[:1], None)
+    likeliest, _, *_, last = first.memory.queries
+    masks = next(iter(encoding.found.values())).masks
+    with torch.inference_mode():
+        # The likeliest proposal fills the image; the last alone holds the first click and not the second.
+        masks.fill_(-9)
+        masks[0, likeliest] = 9
+        masks[0, last, 11:17, 14:20] = 9
+    clicks = [Click(34, 60), Click(8, 11, positive=False)]
+    answer = one.predict(encoding, clicks, first)
+    rows, columns = answer.window.shape
+    assert answer.zoom == answer.window
+    assert rows < 0.5 * ROWS
+    assert columns < 0.5 * COLUMNS
+    # Whoever chose the likeliest has said what is meant.
+    full = Patch(Window.whole(SHAPE), np.full(SHAPE, 0.9, np.float32))
+    proposals = (dataclasses.replace(first.proposals[0], patch=full), *first.proposals[1:])
+    chosen = dataclasses.replace(first, proposals=proposals).choose(0)
+    assert one.predict(encoding, clicks, chosen).zoom is None
 
 
 def test_zoom_first_proposes_anew_around_a_small_first_mask() -> None:

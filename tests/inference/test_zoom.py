@@ -53,4 +53,4 @@ def test_every_method_that_zooms_in_can_begin_close(method: str) -> None:
 
 def test_the_networks_that_zoom_in_have_the_option() -> None:
     named = {n for n, spec in METHODS.items() if hasattr(spec.options, "first_crop")}
-    assert named == {"cfr-icl", "simpleclick", "ritm", "focalclick", "adaptiveclick", "focalclick-xl"}
+    assert named == {"cfr-icl", "simpleclick", "ritm", "focalclick", "adaptiveclick", "focalclick-xl", "disnet"}

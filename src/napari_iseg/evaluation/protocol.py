@@ -156,11 +156,12 @@ def _coarse_masks(truth: NDArray[np.integer], levels: Sequence[int], result: Obj
 
 
 def _best_of(session: Session, truth: NDArray[np.integer]) -> NDArray[np.bool_]:
-    """Choose the proposal that fits best, unless the answer fits as well; return the mask."""
+    """Choose the proposal that fits best, unless the answer is none of them and fits as well; return the mask."""
     answer = session.prediction
-    if answer is not None and answer.proposals:
-        index = best_proposal(answer, truth, threshold=session.threshold)
-        proposed = answer.proposals[index].render(answer.shape) > session.threshold
-        if iou(truth, proposed) > iou(truth, session.mask):
-            return session.choose(index)
-    return session.mask
+    if answer is None or not answer.proposals:
+        return session.mask
+    best = best_proposal(answer, truth, threshold=session.threshold)
+    proposed = answer.proposals[best].render(answer.shape) > session.threshold
+    # Chosen as well where it is already the answer: whoever picks means that one, whatever comes.
+    index = best if iou(truth, proposed) > iou(truth, session.mask) else answer.chosen
+    return session.mask if index is None else session.choose(index)

@@ -2,27 +2,26 @@
 
 Interactive Segmentation by Considering First-Click Intentional Ambiguity (DISNet), draft for ACM Multimedia 2024.
 
-The large network runs once per object, the small one at each later click, always from the chosen proposal and never
-from the answer before: there is no previous mask, so that cascade-forward refinement has nothing to work on.
+As published, the large network runs once per object, the small one at each later click, always from the chosen proposal
+and never from the answer before: there is no previous mask, so that cascade-forward refinement has nothing to work on.
 """
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
-from torch.nn import functional
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.click_predictor import points_tensor
+from napari_iseg.inference.disnet_first_stage import DISNetEncoding, FirstStage, drawn, most_alike, propose, seen
 from napari_iseg.inference.prediction import Patch, Prediction, Proposal, Window
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.inference.proposals import object_box, suggested
 from napari_iseg.inference.translation import as_clicks
-from napari_iseg.inference.zoom import object_window
+from napari_iseg.inference.zoom import choose_window, object_window
 from napari_iseg.interactions import Click, MaskPrompt, next_click
 
 if TYPE_CHECKING:
@@ -31,63 +30,36 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from napari_iseg.interactions import Prompt
-    from napari_iseg.models.disnet import DISNet, Proposals
+    from napari_iseg.models.disnet import DISNet
     from napari_iseg.zoo import DISNetOptions
 
 __all__ = ["DISNetEncoding", "DISNetPredictor"]
 
 _OBJECT = 0.5
-# The first crop: made below which share of the image, and how much larger than the object.
+# zoom_first: made below which share of the image.
 _CROP_SHARE = 0.5
-_EXPANSION = 1.4
-# No single click, and no score, rules a proposal out.
-_DOUBT = 0.02
-# First stages kept per image, about 15 MB each: objects are worked on one after the other, with steps back.
-_KEPT = 4
-
-
-@dataclass(slots=True, eq=False)
-class DISNetEncoding:
-    """An image, and the latest first stages on it. No answer depends on which of them are there.
-
-    Parameters
-    ----------
-    image
-        (1, 3, H, W) RGB in [0, 1].
-    found
-        The first stage by its clicks and crop, the latest used last.
-    """
-
-    image: Tensor
-    found: OrderedDict[tuple[tuple[Click, ...], Window], Proposals] = field(default_factory=OrderedDict)
-
-    @property
-    def shape(self) -> tuple[int, int]:
-        """(rows, columns)."""
-        return self.image.shape[-2], self.image.shape[-1]
 
 
 @dataclass(frozen=True, slots=True)
 class _Memory:
     """The first click, and the number of the query behind each proposal offered; after a later click the template's.
 
-    ``follows``: nobody chose this template, and a later click may find another one that fits better.
+    ``follows``: nobody chose this template, and a later click may find another one that fits better. ``template``:
+    (1, h, w) on the crop of the answer's ``zoom``; None where it is the query's own mask.
     """
 
     first: Click
     queries: tuple[int, ...]
     follows: bool = False
+    template: Tensor | None = None
 
 
-class _FirstStage(NamedTuple):
-    """The first stage's answer and the crop that it was given for."""
+class _Question(NamedTuple):
+    """What a later click asks the small network: where, from which query, and from which template, (1, h, w)."""
 
-    proposals: Proposals
-    window: Window
-
-    def order(self) -> tuple[int, ...]:
-        """Return the queries' numbers, the likeliest mask first."""
-        return tuple(torch.argsort(self.proposals.foreground()[0], descending=True, stable=True).tolist())
+    stage: FirstStage
+    query: int
+    template: Tensor
 
 
 class DISNetPredictor:
@@ -95,7 +67,9 @@ class DISNetPredictor:
 
     The first click must be positive. Its answer is the likeliest proposal; the others are offered beside it, and the
     one that is chosen is the template of all later clicks. With ``follow_clicks``, our addition, the template of
-    somebody who chose none is at each later click the proposal that all clicks so far make likeliest.
+    somebody who chose none is at each later click the proposal that all clicks so far make likeliest. With ``zoom_in``,
+    ours too, a later click looks at the surroundings of the present mask: wherever that crop changes, the first stage
+    runs anew on it, and the present mask is the template until it changes again.
 
     The paper knows clicks only; the rest is our choice. A box is a click in its middle, a scribble clicks along it; a
     first one is answered by the proposal that suits it best (:func:`.proposals.suggested`). A mask is itself the answer
@@ -160,54 +134,40 @@ class DISNetPredictor:
         if cancelled():
             raise CancelledError
         with torch.inference_mode():
+            if self._options.zoom_in and previous is not None:
+                closer = self._closer(encoding, clicks, mask, previous)
+                if closer is not None:
+                    return closer
             stage = self._first_stage(encoding, clicks, mask)
             if mask is None and len(prompts) == 1:
                 return self._offer(encoding.shape, stage, prompts[0])
             if cancelled():
                 raise CancelledError
-            return self._refine(encoding, stage, prompts[0], clicks, mask, previous)
+            return self._correct(encoding, stage, prompts[0], clicks, mask, previous)
 
-    def _first_stage(self, encoding: DISNetEncoding, clicks: list[Click], mask: np.ndarray | None) -> _FirstStage:
+    def _first_stage(self, encoding: DISNetEncoding, clicks: list[Click], mask: np.ndarray | None) -> FirstStage:
         """Run the large network, or take what it said before."""
-        window = Window.whole(encoding.shape)
-        if self._options.zoom_first:
+        options, window = self._options, Window.whole(encoding.shape)
+        if mask is None:
+            nothing = np.zeros(encoding.shape, np.float32)
+            window = object_window(nothing, clicks[:1], 1.0, options.min_crop, first_crop=options.first_crop)
+        if options.zoom_first:
             if mask is None:
-                whole = _FirstStage(self._propose(encoding, clicks, window), window)
-                mask = _drawn(self._patch(whole, whole.order()[0]), encoding.shape)
-            crop = object_window(mask, clicks[:1], _EXPANSION, self._options.min_crop)
+                stage = propose(self.network, encoding, clicks, window, self.size)
+                mask = drawn(stage.patch(self.network, stage.order()[0]), encoding.shape)
+            crop = object_window(mask, clicks[:1], options.expansion_ratio, options.min_crop)
             if np.prod(crop.shape) < _CROP_SHARE * np.prod(encoding.shape):
                 window = crop
-        return _FirstStage(self._propose(encoding, clicks, window), window)
+        return propose(self.network, encoding, clicks, window, self.size)
 
-    def _propose(self, encoding: DISNetEncoding, clicks: list[Click], window: Window) -> Proposals:
-        """Run the first stage on a crop, unless that was done lately."""
-        first_only = self.network.config.first_click
-        seen = tuple(clicks[:1]) if first_only else tuple(click for click in clicks if click.positive)
-        found = encoding.found.pop((seen, window), None)
-        if found is None:
-            crop = self._seen(encoding, window)
-            points = points_tensor(seen, window, self.size).to(crop.device)
-            found = self.network.propose(crop, points)._replace(auxiliary=())
-        encoding.found[seen, window] = found
-        while len(encoding.found) > _KEPT:
-            encoding.found.popitem(last=False)
-        return found
-
-    def _seen(self, encoding: DISNetEncoding, window: Window) -> Tensor:
-        """Return (1, 3, rows, columns): a crop as the network sees it."""
-        rows, columns = window.slices
-        return functional.interpolate(
-            encoding.image[..., rows, columns], size=self.size, mode="bilinear", align_corners=True
-        )
-
-    def _offer(self, shape: tuple[int, int], stage: _FirstStage, prompt: Prompt) -> Prediction:
+    def _offer(self, shape: tuple[int, int], stage: FirstStage, prompt: Prompt) -> Prediction:
         """Answer a first prompt: all proposals, the likeliest first."""
         scores = stage.proposals.foreground()[0].tolist()
         order = stage.order()
         offered = []
         for query in order:
-            patch = self._patch(stage, query)
-            offered.append(Proposal(patch, score=scores[query], box=object_box(_drawn(patch, shape))))
+            patch = stage.patch(self.network, query)
+            offered.append(Proposal(patch, score=scores[query], box=object_box(drawn(patch, shape))))
         chosen = suggested(offered, prompt, shape)
         return Prediction(
             shape=shape,
@@ -218,37 +178,73 @@ class DISNetPredictor:
             memory=_Memory(as_clicks([prompt], shape).clicks[0], order),
         )
 
-    def _refine(
+    def _closer(
+        self, encoding: DISNetEncoding, clicks: list[Click], mask: np.ndarray | None, previous: Prediction
+    ) -> Prediction | None:
+        """Answer a later click from the surroundings of the present mask; None where the first crop still suits."""
+        memory = previous.memory
+        probability = previous.render()
+        if mask is None and self._options.follow_clicks and previous.proposals and not previous.picked:
+            stage = self._first_stage(encoding, clicks, None)
+            probability = drawn(
+                stage.patch(self.network, stage.fitting(self.network, clicks, self.size)), previous.shape
+            )
+        if not (probability > _OBJECT).any():
+            return None
+        zoom = previous.zoom
+        window = choose_window(probability, clicks, zoom or previous.window, self._options)
+        if zoom is None and window == previous.window:
+            return None
+        stage = propose(self.network, encoding, clicks, window, self.size)
+        if window == zoom and isinstance(memory, _Memory) and memory.template is not None:
+            question = _Question(stage, memory.queries[0], memory.template)
+        else:
+            template = stage.template(probability)
+            question = _Question(stage, most_alike(stage.proposals.masks[0].sigmoid(), template), template)
+        return Prediction(
+            shape=encoding.shape,
+            patches=(self._refine(encoding, question, clicks),),
+            zoom=window,
+            forwards=1 if window == zoom else 2,
+            memory=_Memory(clicks[0], (question.query,), template=question.template),
+        )
+
+    def _correct(
         self,
         encoding: DISNetEncoding,
-        stage: _FirstStage,
+        stage: FirstStage,
         prompt: Prompt,
         clicks: list[Click],
         mask: np.ndarray | None,
         previous: Prediction | None,
     ) -> Prediction:
         """Answer a later click by the small network alone."""
-        shape, proposals = encoding.shape, stage.proposals
         follows = False
         if mask is None:
-            query, follows = self._query(shape, stage, prompt, clicks, previous)
-            template = proposals.masks[:, query].sigmoid()
+            query, follows = self._query(encoding.shape, stage, prompt, clicks, previous)
+            template = stage.proposals.masks[:, query].sigmoid()
         else:
-            rows, columns = stage.window.slices
-            crop = torch.from_numpy(np.ascontiguousarray(mask[rows, columns])).to(proposals.masks.device)[None, None]
-            template = functional.interpolate(crop, size=proposals.masks.shape[-2:], mode="bilinear", antialias=True)
-            template = template[:, 0].clamp(0, 1)
-            query = _most_alike(proposals.masks[0].sigmoid(), template)
-        points = points_tensor(clicks, stage.window, self.size).to(template.device)
-        seen = self._seen(encoding, stage.window) if self.network.config.guidance else None
-        refined = self.network.refine(proposals.features, proposals.queries[:, query], template, points, seen)
-        patch = Patch(stage.window, np.asarray(refined[0, 0].cpu()), logits=True)
-        return Prediction(shape=shape, patches=(patch,), forwards=1, memory=_Memory(clicks[0], (query,), follows))
+            template = stage.template(mask)
+            query = most_alike(stage.proposals.masks[0].sigmoid(), template)
+        return Prediction(
+            shape=encoding.shape,
+            patches=(self._refine(encoding, _Question(stage, query, template), clicks),),
+            forwards=1,
+            memory=_Memory(clicks[0], (query,), follows),
+        )
+
+    def _refine(self, encoding: DISNetEncoding, question: _Question, clicks: list[Click]) -> Patch:
+        """Ask the small network."""
+        (proposals, window), query, template = question
+        points = points_tensor(clicks, window, self.size).to(template.device)
+        image = seen(encoding, window, self.size) if self.network.config.guidance else None
+        refined = self.network.refine(proposals.features, proposals.queries[:, query], template, points, image)
+        return Patch(window, np.asarray(refined[0, 0].cpu()), logits=True)
 
     def _query(
         self,
         shape: tuple[int, int],
-        stage: _FirstStage,
+        stage: FirstStage,
         prompt: Prompt,
         clicks: list[Click],
         previous: Prediction | None,
@@ -261,25 +257,8 @@ class DISNetPredictor:
             memory = previous.memory
         offered = bool(previous.proposals)
         if self._options.follow_clicks and (memory.follows or (offered and not previous.picked)):
-            return self._fitting(stage, clicks), True
+            return stage.fitting(self.network, clicks, self.size), True
         return int(memory.queries[previous.chosen or 0]), False
-
-    def _fitting(self, stage: _FirstStage, clicks: list[Click]) -> int:
-        """Return the query whose mask the clicks make likeliest: inside where they include, outside where not."""
-        masks = self.network.enlarge(stage.proposals.masks)[0].sigmoid()
-        rows, columns = (
-            torch.tensor(axis, device=masks.device)
-            for axis in zip(*(_pixel(click, stage.window, self.size) for click in clicks), strict=True)
-        )
-        positive = torch.tensor([click.positive for click in clicks], device=masks.device)
-        inside = masks[:, rows, columns]
-        agreement = torch.where(positive, inside, 1 - inside).clamp(min=_DOUBT).log().sum(dim=1)
-        return int((agreement + stage.proposals.foreground()[0].clamp(min=_DOUBT).log()).argmax())
-
-    def _patch(self, stage: _FirstStage, query: int) -> Patch:
-        """Return a proposal as a patch of the size that the network sees."""
-        logits = self.network.enlarge(stage.proposals.masks[:, query : query + 1])
-        return Patch(stage.window, np.asarray(logits[0, 0].cpu()), logits=True)
 
 
 def _template(prompts: Sequence[Prompt], shape: tuple[int, int]) -> tuple[list[Click], np.ndarray | None]:
@@ -306,16 +285,6 @@ def _template(prompts: Sequence[Prompt], shape: tuple[int, int]) -> tuple[list[C
     return [first, *(click for click in clicks if click is not first)], mask
 
 
-def _pixel(click: Click, window: Window, size: tuple[int, int]) -> tuple[int, int]:
-    """Return the (row, column) of the network's input that a click falls on, the nearest one if outside."""
-    starts, places = (window.row_start, window.column_start), (click.row, click.column)
-    row, column = (
-        min(max(int((place - start) * side / length), 0), side - 1)
-        for place, start, side, length in zip(places, starts, size, window.shape, strict=True)
-    )
-    return row, column
-
-
 def _innermost(mask: np.ndarray) -> Click:
     """Return a click on the pixel of a mask that is farthest from its border.
 
@@ -328,13 +297,3 @@ def _innermost(mask: np.ndarray) -> Click:
     if not inside.any():
         raise PromptError("The mask is empty, so that there is nothing to start from; click the object first.")
     return next_click(inside.astype(np.int8), np.zeros_like(inside))
-
-
-def _most_alike(masks: Tensor, template: Tensor) -> int:
-    """Return which of (N, h, w) probabilities is most similar to (1, h, w), by intersection over union of both."""
-    shared = torch.minimum(masks, template).sum(dim=(-2, -1))
-    return int((shared / torch.maximum(masks, template).sum(dim=(-2, -1)).clamp(min=1e-6)).argmax())
-
-
-def _drawn(patch: Patch, shape: tuple[int, int]) -> np.ndarray:
-    return Prediction(shape=shape, patches=(patch,)).render()

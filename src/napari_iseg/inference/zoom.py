@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_iseg.interactions import Box, Click
-    from napari_iseg.zoo import ClickOptions
+    from napari_iseg.zoo import ClickOptions, DISNetOptions
 
 __all__ = ["box_window", "choose_window", "object_window", "scaled"]
 
@@ -22,7 +22,7 @@ _OBJECT = 0.5
 
 
 def choose_window(
-    probability: np.ndarray, clicks: Sequence[Click], stored: Window | None, options: ClickOptions
+    probability: np.ndarray, clicks: Sequence[Click], stored: Window | None, options: ClickOptions | DISNetOptions
 ) -> Window:
     """Return the window to look at next.
 

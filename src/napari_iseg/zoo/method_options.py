@@ -146,7 +146,7 @@ class RandomWalkerOptions(SeededOptions):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DISNetOptions(Options):
-    """Options of DISNet, which looks at the image once per object and so cannot zoom in later."""
+    """Options of DISNet, which as published looks at the image once per object."""
 
     target_size: int | tuple[int, int] = option(
         0,
@@ -155,10 +155,23 @@ class DISNetOptions(Options):
         maximum=4096,
         also=(0,),
     )
+    first_crop: int = option(
+        0,
+        "Before there is a mask: side in image pixels of what is looked at around the click; 0 is the whole image",
+        minimum=16,
+        also=(0,),
+    )
     zoom_first: bool = option(
         False, "Propose masks anew in a crop around the first one where that covers less than half of the image"
     )
-    min_crop: int = option(200, "zoom_first: smallest side of the crop in image pixels", minimum=16)
+    zoom_in: bool = option(
+        False, "Later clicks look at the surroundings of the present mask, which stands in for the chosen proposal"
+    )
+    expansion_ratio: float = option(1.4, "Zooming: side of the crop over side of the object", minimum=1)
+    min_crop: int = option(200, "Zooming: smallest side of the crop in image pixels", minimum=1)
+    recompute_iou: float = option(
+        0.5, "zoom_in: the crop is renewed when it overlaps the wanted one by less than this", minimum=0, maximum=1
+    )
     follow_clicks: bool = option(
         False, "As long as nobody has chosen a proposal, each later click corrects the one that fits all clicks best"
     )

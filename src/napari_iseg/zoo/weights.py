@@ -78,7 +78,7 @@ _TABLE = (
         file="disnet-small.safetensors",
         licence="BSD-3-Clause",
         # It knows what a click could mean better than which of it is likely.
-        options={"target_size": 256, "follow_clicks": True},
+        options={"target_size": 256, "follow_clicks": True, "zoom_in": True, "min_crop": 24},
     ),
     WeightsSpec(
         name="focalclick-b0",
