@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 PROMPTS = [
     Click(10.1, 20.7, positive=True),
     Click(1 / 3, 0, positive=False),
+    Click(2, 3, view=Box((0.25, 1), (1 / 3 + 9, 80))),
     Box((1.5, 2.5), (30.0, 40.25)),
     Scribble(((1.0, 2.0), (3.5, 4.5)), width=5.5, positive=False),
 ]

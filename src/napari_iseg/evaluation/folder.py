@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg import __version__
@@ -11,6 +12,7 @@ from napari_iseg.errors import OptionError
 from napari_iseg.evaluation.prompt_kinds import LEVELS, check_prompt, chosen_levels
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult, evaluate_object
 from napari_iseg.evaluation.report import Report
+from napari_iseg.evaluation.simulated_views import SimulatedViews
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
@@ -58,7 +60,8 @@ def evaluate_folder(
     Parameters
     ----------
     method, weights, device, options
-        As for :func:`napari_iseg.make_predictor`, except that the threshold is 0.49 unless ``options`` has another.
+        As for :func:`napari_iseg.make_predictor`, except that, unless ``options`` say otherwise, the threshold is 0.49
+        and the first click sees the whole image (``first_crop``), as in the published evaluations.
     data, labels, layout, split
         As for :func:`napari_iseg.io.datasets.open_dataset`.
     limit, per_image, min_pixels
@@ -84,7 +87,7 @@ def evaluate_folder(
     if not target_iou > 0:
         raise OptionError(f"The target IoU must be above 0; {target_iou} was given.")
     folder = open_dataset(data, layout=layout, labels=labels, split=split)
-    chosen = {"threshold": THRESHOLD, **(options or {})}
+    chosen = {"threshold": THRESHOLD, **_published(method), **(options or {})}
     predictor = make_predictor(method, weights=weights, device=device, options=chosen)
     total = folder.count(per_image=per_image, limit=limit, min_pixels=min_pixels)
     objects = folder.objects(per_image=per_image, limit=limit, min_pixels=min_pixels)
@@ -144,6 +147,7 @@ def evaluate_objects(
     """
     results: list[ObjectResult] = []
     encoded: EncodedImage | None = None
+    views = SimulatedViews(getattr(predictor.options, "first_crop", "whole"))
     for one in objects:
         result = ObjectResult(one.name, one.plane, one.object_id)
         if encoded is None or not encoded.fits(one.image, predictor):
@@ -158,6 +162,7 @@ def evaluate_objects(
                 max_clicks=max_clicks,
                 target_iou=target_iou,
                 best_proposals=best_proposals,
+                view=partial(views.of, one.name, one.plane, one.object_id, one.truth == 1),
                 result=result,
             )
         except Exception as error:
@@ -168,6 +173,11 @@ def evaluate_objects(
         if progress is not None:
             progress(len(results), result)
     return results
+
+
+def _published(method: str) -> dict[str, Any]:
+    """Return the options of a method that published evaluations have and a window has not."""
+    return {"first_crop": "whole"} if hasattr(find_method(method).options, "first_crop") else {}
 
 
 def _check(**numbers: int | None) -> None:

@@ -6,7 +6,7 @@ Clicks and scribbles correct the largest error until the mask is good enough; a 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_iseg.evaluation.metrics import reaches
@@ -18,14 +18,14 @@ from napari_iseg.interactions.simulated_boxes import exact_box
 from napari_iseg.interactions.simulated_masks import coarse_mask_of_level, coarse_seed
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
 
     from napari_iseg.evaluation.prompt_kinds import PromptKind
     from napari_iseg.inference.session import Session
-    from napari_iseg.interactions import Prompt
+    from napari_iseg.interactions import Box, Prompt
 
 __all__ = ["MAX_CLICKS", "TARGET_IOU", "ObjectResult", "evaluate_object"]
 
@@ -81,6 +81,7 @@ def evaluate_object(
     max_clicks: int = MAX_CLICKS,
     target_iou: float = TARGET_IOU,
     best_proposals: bool = False,
+    view: Callable[[Click], Box | None] | None = None,
     result: ObjectResult | None = None,
 ) -> ObjectResult:
     """Give the prompts of one kind: clicks or scribbles until the mask is good enough, or one box, or coarse masks.
@@ -106,6 +107,8 @@ def evaluate_object(
     best_proposals
         Whether, of an answer and its proposals, the one most like the reference goes on, as in DISNet's and PiClick's
         tables; a table must say so. Otherwise the answer stands as a user first sees it.
+    view
+        What is on the screen at the first click, for methods that begin there; None if nobody knows.
     result
         Where to write, and which object it is; None makes a new one.
 
@@ -129,7 +132,10 @@ def evaluate_object(
             next_prompt = next_click if prompt == "click" else next_scribble
             for _ in range(max_clicks):
                 start = time.perf_counter()
-                answer(next_prompt(truth, session.mask, result.clicks), start)
+                given = next_prompt(truth, session.mask, result.clicks)
+                if view is not None and not result.prompts and isinstance(given, Click):
+                    given = replace(given, view=view(given))
+                answer(given, start)
                 if reaches(result.ious[-1], target_iou):
                     break
         case "box":

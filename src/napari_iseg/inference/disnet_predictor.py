@@ -45,13 +45,19 @@ class _Memory:
     """The first click, and the number of the query behind each proposal offered; after a later click the template's.
 
     ``follows``: nobody chose this template, and a later click may find another one that fits better. ``template``:
-    (1, h, w) on the crop of the answer's ``zoom``; None where it is the query's own mask.
+    (1, h, w) on the crop of the answer's ``zoom``; None where it is the query's own mask. ``window``: the first stage's
+    crop; None after zooming in.
     """
 
     first: Click
     queries: tuple[int, ...]
     follows: bool = False
     template: Tensor | None = None
+    window: Window | None = None
+
+    def is_about(self, click: Click) -> bool:
+        """Whether this is the first click, whatever it was seen in."""
+        return (self.first.row, self.first.column) == (click.row, click.column)
 
 
 class _Question(NamedTuple):
@@ -138,15 +144,20 @@ class DISNetPredictor:
                 closer = self._closer(encoding, clicks, mask, previous)
                 if closer is not None:
                     return closer
-            stage = self._first_stage(encoding, clicks, mask)
+            stage = self._first_stage(encoding, clicks, mask, previous)
             if mask is None and len(prompts) == 1:
                 return self._offer(encoding.shape, stage, prompts[0])
             if cancelled():
                 raise CancelledError
             return self._correct(encoding, stage, prompts[0], clicks, mask, previous)
 
-    def _first_stage(self, encoding: DISNetEncoding, clicks: list[Click], mask: np.ndarray | None) -> FirstStage:
+    def _first_stage(
+        self, encoding: DISNetEncoding, clicks: list[Click], mask: np.ndarray | None, previous: Prediction | None
+    ) -> FirstStage:
         """Run the large network, or take what it said before."""
+        memory = previous.memory if previous is not None else None
+        if mask is None and isinstance(memory, _Memory) and memory.window is not None and memory.is_about(clicks[0]):
+            return propose(self.network, encoding, clicks, memory.window, self.size)
         options, window = self._options, Window.whole(encoding.shape)
         if mask is None:
             nothing = np.zeros(encoding.shape, np.float32)
@@ -175,7 +186,7 @@ class DISNetPredictor:
             forwards=1 if stage.window == Window.whole(shape) else 2,
             proposals=tuple(offered),
             chosen=chosen,
-            memory=_Memory(as_clicks([prompt], shape).clicks[0], order),
+            memory=_Memory(as_clicks([prompt], shape).clicks[0], order, window=stage.window),
         )
 
     def _closer(
@@ -185,7 +196,7 @@ class DISNetPredictor:
         memory = previous.memory
         probability = previous.render()
         if mask is None and self._options.follow_clicks and previous.proposals and not previous.picked:
-            stage = self._first_stage(encoding, clicks, None)
+            stage = self._first_stage(encoding, clicks, None, previous)
             probability = drawn(
                 stage.patch(self.network, stage.fitting(self.network, clicks, self.size)), previous.shape
             )
@@ -230,7 +241,7 @@ class DISNetPredictor:
             shape=encoding.shape,
             patches=(self._refine(encoding, _Question(stage, query, template), clicks),),
             forwards=1,
-            memory=_Memory(clicks[0], (query,), follows),
+            memory=_Memory(clicks[0], (query,), follows, window=stage.window),
         )
 
     def _refine(self, encoding: DISNetEncoding, question: _Question, clicks: list[Click]) -> Patch:
@@ -251,7 +262,7 @@ class DISNetPredictor:
     ) -> tuple[int, bool]:
         """Return the number of the query whose mask is the template, and whether another may take its place later."""
         memory = previous.memory if previous else None
-        if previous is None or not isinstance(memory, _Memory) or memory.first != clicks[0]:
+        if previous is None or not isinstance(memory, _Memory) or not memory.is_about(clicks[0]):
             # Several clicks came at once, before there was an answer to choose from.
             previous = self._offer(shape, stage, prompt)
             memory = previous.memory

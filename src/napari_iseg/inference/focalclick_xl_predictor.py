@@ -184,5 +184,5 @@ def _included(marks: Sequence[Prompt], shape: tuple[int, int]) -> list[Click]:
             points, reach = np.asarray(mark.points, np.float64), mark.width / 2
             for corner in (points.min(axis=0) - reach, points.max(axis=0) + reach):
                 row, column = np.clip(corner, 0, np.asarray(shape) - 1)
-                clicks.append(Click(float(row), float(column)))
+                clicks.append(Click(float(row), float(column), view=mark.view))
     return clicks

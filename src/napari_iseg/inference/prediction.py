@@ -154,12 +154,16 @@ class Proposal:
         The box of the mask at probability 0.5.
     label
         A word for it ("part", "whole"), or nothing.
+    answer
+        What the answer becomes when it is chosen, where it came about another way than the answer that offers it; None
+        where it is that answer with this mask.
     """
 
     patch: Patch
     score: float
     box: Window
     label: str = ""
+    answer: Prediction | None = field(default=None, repr=False)
 
     def render(self, shape: tuple[int, int]) -> np.ndarray:
         """Return its probability map on a plane of ``shape``: (H, W) float32 in [0, 1]."""
@@ -257,4 +261,7 @@ class Prediction:
         if not 0 <= index < len(self.proposals):
             have = f"there are {len(self.proposals)}, counted from 0" if self.proposals else "there are none"
             raise PromptError(f"There is no proposal {index}: {have}.")
-        return replace(self, patches=(self.proposals[index].patch,), chosen=index, picked=True, matte=False)
+        proposal = self.proposals[index]
+        if proposal.answer is not None:
+            return replace(proposal.answer, proposals=self.proposals, chosen=index, picked=True)
+        return replace(self, patches=(proposal.patch,), chosen=index, picked=True, matte=False)

@@ -18,8 +18,9 @@ from psygnal import Signal
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.encoded_image import EncodedImage
+from napari_iseg.inference.first_crop import answer_at_scales, wants_scales
 from napari_iseg.inference.predictor import CancelledError, never
-from napari_iseg.interactions.prompts import Choice, MaskPrompt, check_inside, with_choice
+from napari_iseg.interactions.prompts import Choice, Click, MaskPrompt, check_inside, with_choice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -52,7 +53,15 @@ class _Engine:
                     raise PromptError("There are no proposals to choose from yet; click the object first.")
                 return previous.choose(prompts[-1].index)
             given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
-            return self.predictor.predict(self.image.encoding(), given, previous, cancelled=cancelled)
+            encoding = self.image.encoding()
+            first = given[0]
+            if isinstance(first, Click) and wants_scales(given, previous, self.predictor.options):
+                return answer_at_scales(
+                    lambda click: self.predictor.predict(encoding, (click,), None, cancelled=cancelled),
+                    first,
+                    (self._pixels.shape[0], self._pixels.shape[1]),
+                )
+            return self.predictor.predict(encoding, given, previous, cancelled=cancelled)
 
     @property
     def image(self) -> EncodedImage:

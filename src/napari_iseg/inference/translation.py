@@ -95,6 +95,6 @@ def _along(scribble: Scribble, shape: tuple[int, int]) -> list[Click]:
         rows, columns = points[on][:1].T
         inside = np.ones(len(rows), bool)
     return [
-        Click(float(row), float(column), scribble.positive)
+        Click(float(row), float(column), scribble.positive, scribble.view)
         for row, column in zip(rows[inside], columns[inside], strict=True)
     ]

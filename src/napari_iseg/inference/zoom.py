@@ -19,6 +19,8 @@ __all__ = ["box_window", "choose_window", "object_window", "scaled"]
 
 # A pixel counts as object for the zoom above this probability, whatever the threshold of the mask.
 _OBJECT = 0.5
+# Fewer pixels of a plane than this show nothing of an object's surroundings.
+_LEAST_VIEW = 32
 
 
 def choose_window(
@@ -47,22 +49,25 @@ def choose_window(
 
 
 def object_window(
-    probability: np.ndarray, clicks: Sequence[Click], expansion: float, min_crop: int, *, first_crop: int = 0
+    probability: np.ndarray, clicks: Sequence[Click], expansion: float, min_crop: int, *, first_crop: str = "whole"
 ) -> Window:
     """Return the expanded box of the object and its positive clicks.
 
-    Where there is no object yet it is the whole plane, or with ``first_crop`` above 0 so many pixels around the
-    positive clicks: what is small on a large plane would be lost in the few pixels that the network sees of it.
+    Where there is no object yet it is the whole plane, or unless ``first_crop`` is ``"whole"`` the view that the first
+    click was given in: what is small on a large plane would be lost in the few pixels that the network sees of it.
     """
     shape = (probability.shape[0], probability.shape[1])
     inside = probability > _OBJECT
     rows = np.flatnonzero(inside.any(axis=1)).tolist()
     columns = np.flatnonzero(inside.any(axis=0)).tolist()
     positive = [click for click in clicks if click.positive]
-    if not rows and not (first_crop and positive):
-        return Window.whole(shape)
     if not rows:
-        min_crop = first_crop
+        view = clicks[0].view if clicks and first_crop != "whole" else None
+        if view is None:
+            return Window.whole(shape)
+        expansion, min_crop = 1.0, _LEAST_VIEW
+        for axis, places in enumerate((rows, columns)):
+            places += [max(math.floor(view.start[axis]), 0), min(math.ceil(view.stop[axis]), shape[axis]) - 1]
     rows += [int(click.row) for click in positive]
     columns += [int(click.column) for click in positive]
     row_start, row_stop = _expanded(min(rows), max(rows), expansion, min_crop, shape[0])

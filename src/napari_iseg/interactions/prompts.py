@@ -22,6 +22,9 @@ class Click:
         Position in pixels of the image plane, pixel centres at whole numbers. May be fractional.
     positive
         True includes what lies under the click, False excludes it.
+    view
+        The part of the plane that was on the screen, half-open in pixels like any box; None where nobody knows. Of the
+        first prompt it is where a network that zooms in looks while there is no mask yet.
 
     Raises
     ------
@@ -32,6 +35,7 @@ class Click:
     row: float
     column: float
     positive: bool = True
+    view: Box | None = None
 
     def __post_init__(self) -> None:
         _check_finite("click", self.row, self.column)
@@ -62,6 +66,8 @@ class Box:
 class Scribble:
     """A freehand stroke: a polyline of (row, column) points drawn with a round brush of ``width`` pixels.
 
+    ``view`` is that of a click: what was on the screen.
+
     Raises
     ------
     PromptError
@@ -71,6 +77,7 @@ class Scribble:
     points: tuple[tuple[float, float], ...]
     width: float = 3.0
     positive: bool = True
+    view: Box | None = None
 
     def __post_init__(self) -> None:
         if not self.points:

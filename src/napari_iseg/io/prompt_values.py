@@ -28,13 +28,13 @@ _DTYPES = {"bool", "uint8", "uint16", "uint32", "int8", "int16", "int32", "int64
 def prompt_to_values(prompt: Prompt) -> tuple[str, dict[str, Any]]:
     """Return a prompt's kind (``"click"``, ``"box"``, ``"scribble"``, ``"mask"``, ``"choice"``) and its fields."""
     match prompt:
-        case Click(row=row, column=column, positive=positive):
-            return "click", {"row": float(row), "column": float(column), "positive": bool(positive)}
-        case Box(start=start, stop=stop):
-            return "box", {"start": [float(v) for v in start], "stop": [float(v) for v in stop]}
-        case Scribble(points=points, width=width, positive=positive):
+        case Click(row=row, column=column, positive=positive, view=view):
+            return "click", {"row": float(row), "column": float(column), "positive": bool(positive), **_seen(view)}
+        case Box():
+            return "box", _corners(prompt)
+        case Scribble(points=points, width=width, positive=positive, view=view):
             stroke = [[float(row), float(column)] for row, column in points]
-            return "scribble", {"points": stroke, "width": float(width), "positive": bool(positive)}
+            return "scribble", {"points": stroke, "width": float(width), "positive": bool(positive), **_seen(view)}
         case MaskPrompt(mask=mask):
             return "mask", _packed(mask)
         case Choice(index=index):
@@ -78,7 +78,8 @@ def prompt_from_values(kind: str, values: Any, entry: str) -> Prompt:
 
 
 def _click(values: dict[str, Any]) -> Click:
-    return Click(_number(values["row"]), _number(values["column"]), _truth(values.get("positive", True)))
+    row, column = _number(values["row"]), _number(values["column"])
+    return Click(row, column, _truth(values.get("positive", True)), _view(values))
 
 
 def _box(values: dict[str, Any]) -> Box:
@@ -89,7 +90,7 @@ def _scribble(values: dict[str, Any]) -> Scribble:
     if not isinstance(values["points"], list):
         raise TypeError("points must be a list of [row, column] pairs")
     points = tuple(_pair(point) for point in values["points"])
-    return Scribble(points, _number(values.get("width", 3.0)), _truth(values.get("positive", True)))
+    return Scribble(points, _number(values.get("width", 3.0)), _truth(values.get("positive", True)), _view(values))
 
 
 def _mask(values: dict[str, Any]) -> MaskPrompt:
@@ -110,6 +111,26 @@ def _mask(values: dict[str, Any]) -> MaskPrompt:
     return MaskPrompt(
         np.frombuffer(raw, np.dtype(name).newbyteorder("<")).astype(name).reshape(int(rows), int(columns))
     )
+
+
+def _corners(box: Box) -> dict[str, Any]:
+    return {"start": [float(v) for v in box.start], "stop": [float(v) for v in box.stop]}
+
+
+def _seen(view: Box | None) -> dict[str, Any]:
+    """Return what a click or scribble says of the view that it was given in, nothing where that is not known."""
+    return {} if view is None else {"view": _corners(view)}
+
+
+def _view(values: dict[str, Any]) -> Box | None:
+    view = values.get("view")
+    if view is not None and not isinstance(view, dict):
+        raise TypeError(f"view must be an object with start and stop, not {view!r:.40}")
+    if view is None:
+        return None
+    if set(view) != {"start", "stop"}:
+        raise ValueError(f"view must have start and stop, it has {', '.join(sorted(view)) or 'nothing'}")
+    return _box(view)
 
 
 def _choice(values: dict[str, Any]) -> Choice:
@@ -145,9 +166,9 @@ def _pair(value: Any) -> tuple[float, float]:
 
 _Kind = tuple[tuple[str, ...], tuple[str, ...], "Callable[[dict[str, Any]], Prompt]"]
 _KINDS: dict[str, _Kind] = {
-    "click": (("row", "column"), ("positive",), _click),
+    "click": (("row", "column"), ("positive", "view"), _click),
     "box": (("start", "stop"), (), _box),
-    "scribble": (("points",), ("width", "positive"), _scribble),
+    "scribble": (("points",), ("width", "positive", "view"), _scribble),
     "mask": (("shape", "dtype", "data"), (), _mask),
     "choice": (("index",), (), _choice),
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from napari_iseg.zoo.options import CascadeOptions, Options, option
 
 __all__ = [
+    "FIRST_CROPS",
     "AdaptiveClickOptions",
     "ClickOptions",
     "DISNetOptions",
@@ -17,6 +18,15 @@ __all__ = [
     "RandomWalkerOptions",
     "SeededOptions",
 ]
+
+FIRST_CROPS = ("view", "size-prior", "multi-scale", "whole")
+"""What ``first_crop`` may be."""
+
+_FIRST_CROP = (
+    "Where to look before there is a mask: view, what was on the screen at the first click; size-prior, as much as the "
+    "objects before were large; multi-scale, several crops, of which the surest answers; whole, the whole image, which "
+    "it is too where the view is not known"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,12 +51,7 @@ class ClickOptions(CascadeOptions):
     flip: bool = option(True, "Average the answers for the image and its mirror image (twice the time)")
     expansion_ratio: float = option(1.4, "Zoom-in: side of the crop over side of the object", minimum=1)
     min_crop: int = option(200, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
-    first_crop: int = option(
-        0,
-        "Before there is a mask: side in image pixels of what is looked at around the click; 0 is the whole image",
-        minimum=16,
-        also=(0,),
-    )
+    first_crop: str = option("view", _FIRST_CROP, choices=FIRST_CROPS)
     recompute_iou: float = option(
         0.5, "Zoom-in: the crop is renewed when it overlaps the wanted one by less than this", minimum=0, maximum=1
     )
@@ -67,12 +72,7 @@ class FocalClickOptions(CascadeOptions):
 
     expansion_ratio: float = option(1.4, "Target crop: side of the crop over side of the object", minimum=1)
     min_crop: int = option(10, "Target crop: smallest side in image pixels", minimum=1)
-    first_crop: int = option(
-        0,
-        "Before there is a mask: side in image pixels of what is looked at around the click; 0 is the whole image",
-        minimum=16,
-        also=(0,),
-    )
+    first_crop: str = option("view", _FIRST_CROP, choices=FIRST_CROPS)
     focus_ratio: float = option(1.4, "Focus crop: side of the crop over side of what the click changes", minimum=1)
     focus_only_after: int = option(
         10, "After this many clicks only the focus crop of a new click may change", minimum=0
@@ -105,12 +105,7 @@ class FocalClickXLOptions(CascadeOptions):
     zoom_in: bool = option(True, "Look at the object's surroundings once a first mask is there")
     expansion_ratio: float = option(1.4, "Zoom-in: side of the crop over side of the object", minimum=1)
     min_crop: int = option(10, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
-    first_crop: int = option(
-        0,
-        "Before there is a mask: side in image pixels of what is looked at around the click; 0 is the whole image",
-        minimum=16,
-        also=(0,),
-    )
+    first_crop: str = option("view", _FIRST_CROP, choices=FIRST_CROPS)
     magnify: bool = option(True, "Look closely where the mask is uncertain; gives soft edges")
     certainty: float = option(0.9, "Probabilities between this and one minus this are uncertain", minimum=0.5, below=1)
     detail_band: float = option(
@@ -155,11 +150,11 @@ class DISNetOptions(Options):
         maximum=4096,
         also=(0,),
     )
-    first_crop: int = option(
-        0,
-        "Before there is a mask: side in image pixels of what is looked at around the click; 0 is the whole image",
-        minimum=16,
-        also=(0,),
+    first_crop: str = option(
+        "view",
+        "Where to look before there is a mask: view, what was on the screen at the first click; size-prior, as much as "
+        "the objects before were large; whole, the whole image, which it is too where the view is not known",
+        choices=("view", "size-prior", "whole"),
     )
     zoom_first: bool = option(
         False, "Propose masks anew in a crop around the first one where that covers less than half of the image"
