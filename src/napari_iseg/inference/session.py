@@ -51,8 +51,23 @@ class _Engine:
                 if previous is None:
                     raise PromptError("There are no proposals to choose from yet; click the object first.")
                 return previous.choose(prompts[-1].index)
-            given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
-            return self.predictor.predict(self.image.encoding(), given, previous, cancelled=cancelled)
+            return self._answer(prompts, previous, cancelled)
+
+    def _answer(
+        self, prompts: tuple[Prompt, ...], previous: Prediction | None, cancelled: Callable[[], bool]
+    ) -> Prediction:
+        # Imported late: these bring torch, and a window paints its dock before it has loaded that.
+        from napari_iseg.inference.merging import keeps_mask, merged
+        from napari_iseg.inference.prediction import Prediction
+
+        newest = prompts[-1]
+        if isinstance(newest, MaskPrompt) and newest.keep:
+            return Prediction.from_mask(newest.mask)
+        given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
+        answer = self.predictor.predict(self.image.encoding(), given, previous, cancelled=cancelled)
+        if previous is None or isinstance(newest, MaskPrompt) or not keeps_mask(given):
+            return answer
+        return merged(answer, previous, newest, self.predictor.options.threshold)
 
     @property
     def image(self) -> EncodedImage:
