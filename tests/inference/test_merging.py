@@ -37,9 +37,7 @@ class Fickle:
     def encode(self, image: np.ndarray) -> None:
         return None
 
-    def predict(
-        self, encoding: Any, prompts: Sequence[Prompt], previous: Prediction | None, **_: object
-    ) -> Prediction:
+    def predict(self, encoding: Any, prompts: Sequence[Prompt], previous: Prediction | None, **_: object) -> Prediction:
         self.asked += 1
         answer = Prediction.from_mask(square(5, 20) | square(25, 40))
         patch = answer.patches[0]

@@ -426,4 +426,7 @@ def _without_choices(prompts: list[Prompt], start: int) -> list[Prompt]:
 
 
 def _stages(prompts: tuple[Prompt, ...], known: int) -> tuple[tuple[Prompt, ...], ...]:
+    # A mask to be kept is itself the answer, whatever was said before it.
+    kept = [number for number, prompt in enumerate(prompts) if isinstance(prompt, MaskPrompt) and prompt.keep]
+    known = max(known, kept[-1]) if kept else known
     return tuple(prompts[: n + 1] for n in range(known, len(prompts)))

@@ -27,8 +27,8 @@ _END = 4
 def split_mask(mask: NDArray[np.bool_], points: ArrayLike) -> NDArray[np.int32]:
     """Split a mask along a line.
 
-    A line that ends inside the object is prolonged straight on at both ends. The pixels under the line go to the nearest
-    piece, so that nothing of the object is lost. A closed line cuts out what it encloses.
+    A line that ends inside the object is prolonged straight on at both ends. The pixels under the line go to the
+    nearest piece, so that nothing of the object is lost. A closed line cuts out what it encloses.
 
     Parameters
     ----------

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -21,12 +20,13 @@ from qtpy.QtWidgets import (
 
 from napari_iseg.io import LABEL_ENDINGS
 from napari_iseg.ui._canvas import CanvasClicks
+from napari_iseg.ui._canvas_grab import CanvasGrab
 from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_form import MethodForm
-from napari_iseg.ui._objects_list import ObjectsList
+from napari_iseg.ui._objects_panel import ObjectsPanel
 from napari_iseg.ui._options_form import OptionsForm
 from napari_iseg.ui._proposals_list import ProposalsList
 from napari_iseg.ui._status import StatusLine
@@ -82,8 +82,7 @@ class SegmentWidget(QWidget):
         self.options = OptionsForm(self.controller)
         self.proposals = ProposalsList(self.controller)
         self.status = StatusLine()
-        self.objects_title = QLabel()
-        self.objects = ObjectsList(self.controller)
+        self.objects = ObjectsPanel(self._viewer, self.controller, CanvasGrab(self._viewer, self.controller))
         self.export_button = QPushButton(f"Export…  ({EXPORT})")
         self.export_button.setToolTip("Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid.")
         self.export_button.clicked.connect(self.ask_where_to_export)
@@ -96,7 +95,6 @@ class SegmentWidget(QWidget):
         layout.addWidget(self.status)
         layout.addWidget(self.panel)
         layout.addWidget(self.proposals)
-        layout.addWidget(self.objects_title)
         layout.addWidget(self.objects, stretch=1)
         layout.addWidget(self.export_button)
         layout.addLayout(self._session_row())
@@ -181,7 +179,8 @@ class SegmentWidget(QWidget):
         self.controller.click(position, include=left == self.controller.include)
 
     def _wants_click(self) -> bool:
-        return self.isVisible() and self.controller.image is not None and not self.controller.busy_tool
+        free = not (self.controller.busy_tool or self.objects.has_mouse)
+        return free and self.isVisible() and self.controller.image is not None
 
     def _on_image_chosen(self, index: int) -> None:
         self.controller.choose_image(self.controller.images[index])
@@ -218,7 +217,6 @@ class SegmentWidget(QWidget):
         self.proposals.refresh()
         self.status.show_state(controller)
         count = len(controller.finished)
-        self.objects_title.setText(f"Objects  {count}" if count else "Objects")
         self.objects.refresh()
         there_is_something = bool(count) or (controller.project is not None and controller.project.has_unfinished)
         self.export_button.setEnabled(there_is_something)
