@@ -42,12 +42,15 @@ class GrowingPredictor(FloodPredictor):
 
 def test_choosing_a_proposal_is_a_step_that_undo_takes_back(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
     hand = open_hand(discs, load=lambda _choice: Loaded(GrowingPredictor(), "CPU"))
-    proposals = hand.widget.proposals
+    proposals = hand.widget.proposals.list
     assert not proposals.isVisible()
     hand.click(*DISCS[0])
     hand.wait()
     assert proposals.isVisible()
-    assert [proposals.item(n).text() for n in range(3)] == ["1 · 0.90", "2 · 0.80", "3 · 0.70"]
+    assert [proposals.item(n).text() for n in range(3)] == [
+        f"{n + 1} · {score}\n{area} px"
+        for n, (score, area) in enumerate((("0.90", 441), ("0.80", 709), ("0.70", 1049)))
+    ]
     assert proposals.currentRow() == 0
     before = hand.mask
     proposals.itemClicked.emit(proposals.item(2))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import PromptError
+from napari_iseg.ui._canvas import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -66,14 +67,14 @@ class CanvasGrab:
             raise PromptError(f"A tool of the layer {busy!r} has the mouse; choose its pan/zoom tool first.")
         self.let_go()
         self._taken, self._moved = taken, moved
-        self._panned = self._viewer.camera.mouse_pan
-        self._viewer.camera.mouse_pan = False
+        self._panned = camera_of(self._viewer).mouse_pan
+        camera_of(self._viewer).mouse_pan = False
         self._viewer.mouse_drag_callbacks.insert(0, self._on_press)
 
     def let_go(self) -> None:
         """Give the mouse back."""
         if self._taken is not None:
-            self._viewer.camera.mouse_pan = self._panned
+            camera_of(self._viewer).mouse_pan = self._panned
         if self._on_press in self._viewer.mouse_drag_callbacks:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
         self._taken = self._moved = None

@@ -16,6 +16,7 @@ from napari_iseg.errors import ImageError, PromptError
 from napari_iseg.interactions import Click
 from napari_iseg.interactions.prompts import check_inside, with_choice
 from napari_iseg.ui._answering import Answering
+from napari_iseg.ui._canvas import camera_of
 from napari_iseg.ui._classes import Classes
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_choice import MethodChoice
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
+    from napari_iseg.interactions import Prompt
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._plane_work import PlaneWork
@@ -263,7 +265,19 @@ class Controller:
         """Make one of the proposals the answer, as one step that undo takes back."""
         project, work = self._project, self.work
         if project is not None and work is not None and not work.pending:
-            work.edit(with_choice(work.prompts, index))
+            self.give(with_choice(work.prompts, index))
+
+    def give(self, prompts: tuple[Prompt, ...]) -> None:
+        """Make these the prompts of the unfinished object on the canvas, as one step that undo takes back.
+
+        Raises
+        ------
+        PromptError
+            If one lies outside the image; nothing has changed then.
+        """
+        project, work = self._project, self.work
+        if project is not None and work is not None:
+            work.edit(prompts)
             work.taken_back = None
             self._edited(project, work)
 
@@ -383,7 +397,7 @@ class Controller:
         place = [point[axis] for axis in shown]
         if any(not low <= at <= high for low, at, high in zip(first, place, last, strict=True)):
             world = project.image.data_to_world(point)
-            self._viewer.camera.center = tuple(world[axis] for axis in shown)
+            camera_of(self._viewer).center = tuple(world[axis] for axis in shown)
 
     def close(self) -> None:
         """Let go of the viewer; nothing of what was made is changed."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal  # type: ignore[attr-defined]  # qtpy names it for every binding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,6 +54,9 @@ class FeatureWriter(QObject):
         Whether an object has the colour of its class.
     """
 
+    recoloured = Signal()
+    """The layer has other colours."""
+
     def __init__(self, controller: Controller, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.by_class = False
@@ -94,7 +97,7 @@ class FeatureWriter(QObject):
         if not self.by_class:
             if id(layer) in self._own:
                 layer.colormap = self._own.pop(id(layer))
-                self._controller.changed.emit()
+                self.recoloured.emit()
             return
         self._own.setdefault(id(layer), layer.colormap)
         classes = self._controller.classes
@@ -104,7 +107,7 @@ class FeatureWriter(QObject):
             if record.class_name in known:
                 colours[record.label] = known[record.class_name]
         layer.colormap = DirectLabelColormap(color_dict=colours)
-        self._controller.changed.emit()
+        self.recoloured.emit()
 
 
 def _rgba(colour: str | None) -> np.ndarray:

@@ -143,7 +143,12 @@ def _physical(row: Row) -> str:
 COLUMNS = (
     Column("colour", "", "Its colour in the layer 'Objects'", lambda r: r.label, lambda _r: "", width=24),
     Column(
-        "id", "Id", "Its value in the layer 'Objects'", lambda r: r.label or 1 << 31, lambda r: str(r.label or "new")
+        "id",
+        "Id",
+        "Its value in the layer 'Objects'",
+        lambda r: r.label or 1 << 31,
+        lambda r: str(r.label or "new"),
+        width=38,
     ),
     Column(
         "class",
@@ -151,7 +156,7 @@ COLUMNS = (
         "What kind of thing it is; double-click to change",
         lambda r: r.class_name.lower(),
         lambda r: r.class_name,
-        width=80,
+        width=70,
         edits="class_name",
     ),
     Column(
@@ -160,9 +165,9 @@ COLUMNS = (
         "How many clicks and other prompts it took",
         lambda r: len(r.item.prompts),
         lambda r: str(len(r.item.prompts)),
-        width=46,
+        width=44,
     ),
-    Column("area", "Area", "Its area in the image's own units", lambda r: r.area or r.pixels, _physical, width=78),
+    Column("area", "Area", "Its area in the image's own units", lambda r: r.area or r.pixels, _physical, width=74),
     Column("pixels", "Pixels", "Its area in pixels", lambda r: r.pixels, lambda r: f"{r.pixels:,}", width=60),
     Column("plane", "Plane", "Where it lies in the stack", lambda r: r.plane.index, lambda r: plane_in_words(r.plane)),
     Column("method", "Method", "The method that made it", lambda r: r.method, lambda r: r.method, False, 84),
@@ -181,7 +186,7 @@ COLUMNS = (
         "Draft, done or reviewed; double-click to change",
         lambda r: r.state,
         lambda r: r.state,
-        width=66,
+        width=62,
         edits="reviewed",
     ),
     Column(

@@ -69,6 +69,7 @@ class ObjectsPanel(QWidget):
         layout.addWidget(self.inner, stretch=1)
         layout.addWidget(self.take_over)
         self.pop_out = PopOut(self.inner, layout, 2, "Objects", self.pop_button)
+        self.features.recoloured.connect(self.table.objects_model.forget_colours)
         self.table.chosen.connect(self._refresh_buttons)
         self.table.delete_pressed.connect(self._on_delete)
         self.table.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -180,25 +181,25 @@ class ObjectsPanel(QWidget):
         self._controller.objects.set_fact(self.table.labels, name, value)
 
     @told
-    def _on_edit(self) -> None:
+    def _on_edit(self, _checked: bool = False) -> None:
         self._controller.objects.edit_again(self.table.labels[0])
 
     @told
-    def _on_leave(self) -> None:
+    def _on_leave(self, _checked: bool = False) -> None:
         self._controller.objects.leave()
 
     @told
-    def _on_merge(self) -> None:
+    def _on_merge(self, _checked: bool = False) -> None:
         labels = self.table.labels
         self._controller.objects.merge(sorted(labels))
         self.table.select(labels)
 
     @told
-    def _on_delete(self) -> None:
+    def _on_delete(self, _checked: bool = False) -> None:
         self._controller.objects.delete(self.table.labels)
 
     @told
-    def _on_split(self) -> None:
+    def _on_split(self, _checked: bool = False) -> None:
         if self._grab.active:
             self._grab.let_go()
             self._refresh_buttons()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QItemSelectionModel, QModelIndex, Qt, Signal  # type: ignore[attr-defined]  # qtpy names it for every binding
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QMenu, QStyledItemDelegate, QTableView, QWidget
 
 from napari_iseg.ui._object_columns import COLUMNS, DONE, REVIEWED
@@ -12,10 +13,9 @@ from napari_iseg.ui._objects_model import ObjectsFilter, ObjectsModel
 
 if TYPE_CHECKING:
     from qtpy.QtCore import QPoint
-    from qtpy.QtGui import QKeyEvent
 
     from napari_iseg.ui._controller import Controller
-    from napari_iseg.ui._object_columns import Row
+    from napari_iseg.ui._object_columns import Column, Row
 
 __all__ = ["ObjectsTable"]
 
@@ -84,6 +84,11 @@ class ObjectsTable(QTableView):
             self.setColumnHidden(number, not column.shown)
 
     @property
+    def columns(self) -> tuple[Column, ...]:
+        """From left to right, hidden ones included."""
+        return COLUMNS
+
+    @property
     def labels(self) -> list[int]:
         """The ids of the finished objects that are selected, from top to bottom."""
         return [row.label for row in self._selected() if not row.is_draft]
@@ -130,11 +135,10 @@ class ObjectsTable(QTableView):
 
     def event(self, event: QEvent | None) -> bool:
         """Keep the Delete key for the table while it has the focus: elsewhere it deletes a prompt."""
-        if event is not None and event.type() == QEvent.Type.ShortcutOverride:
-            pressed: Any = event
-            if pressed.key() == Qt.Key.Key_Delete:
-                event.accept()
-                return True
+        override = event is not None and event.type() == QEvent.Type.ShortcutOverride
+        if override and isinstance(event, QKeyEvent) and event.key() == Qt.Key.Key_Delete:
+            event.accept()
+            return True
         return bool(super().event(event))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:

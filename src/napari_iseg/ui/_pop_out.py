@@ -69,6 +69,7 @@ class PopOut(QObject):
         window.addDockWidget(Qt.DockWidgetArea.BottomDockWidgetArea, dock)
         dock.closing.connect(self.bring_back)
         self._dock = dock
+        dock.show()
         self._widget.show()
         self._say()
 

@@ -88,9 +88,9 @@ class ProtectionRow(QWidget):
         self.refresh()
 
     @told
-    def _on_keep(self) -> None:
+    def _on_keep(self, _checked: bool = False) -> None:
         self._controller.answer(overwrite=False)
 
     @told
-    def _on_overwrite(self) -> None:
+    def _on_overwrite(self, _checked: bool = False) -> None:
         self._controller.answer(overwrite=True)

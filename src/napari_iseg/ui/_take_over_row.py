@@ -99,7 +99,7 @@ class TakeOverRow(QWidget):
         return self._layers[index] if 0 <= index < len(self._layers) else None
 
     @told
-    def _on_pick(self) -> None:
+    def _on_pick(self, _checked: bool = False) -> None:
         self.pick_button.setChecked(False)
         if self._grab.active:
             self._grab.let_go()
@@ -108,7 +108,7 @@ class TakeOverRow(QWidget):
         self.pick_button.setChecked(True)
 
     @told
-    def _on_selected(self) -> None:
+    def _on_selected(self, _checked: bool = False) -> None:
         self._open(int(self._needed().selected_label))
 
     @told

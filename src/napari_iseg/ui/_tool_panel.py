@@ -102,7 +102,7 @@ class ToolPanel(QWidget):
             self._controller.toggle_include()
 
     @told
-    def _accept(self) -> None:
+    def _accept(self, _checked: bool = False) -> None:
         self._controller.accept()
 
 
