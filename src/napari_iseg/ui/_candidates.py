@@ -210,6 +210,7 @@ class Candidates:
         loaded, prediction = answer
         self._controller.answering.keep(choice, loaded)
         base = self._base()
+        found: list[tuple[str, NDArray[np.float32], float | None]]
         if prediction.proposals:
             found = [
                 (f"{choice.method}, proposal {number}", proposal.render(prediction.shape), proposal.score)
@@ -236,7 +237,7 @@ class Candidates:
     def _add_present_answer(self) -> None:
         """Let the method in use, which offers no proposals, be among those to choose from by its answer."""
         work = self._controller.work
-        if work is not None and work.session is not None and isinstance(work.prompts[-1], MaskPrompt) is False:
+        if work is not None and work.session is not None and not isinstance(work.prompts[-1], MaskPrompt):
             mask = work.session.mask
             own = Candidate(self._controller.answering.choice.method, mask, None)
             prompt = MaskPrompt(mask, keep=True, source=own.method)
@@ -245,11 +246,7 @@ class Candidates:
 
 def _at_hand() -> list[MethodChoice]:
     """Return the methods that have their weights in the package, or need none."""
-    return [
-        MethodChoice(name)
-        for name, spec in METHODS.items()
-        if spec.family is None or (spec.weights in WEIGHTS and spec.name in WEIGHTS[spec.weights].methods)
-    ]
+    return [MethodChoice(name) for name, spec in METHODS.items() if spec.family is None or spec.weights in WEIGHTS]
 
 
 def _ask(
@@ -258,7 +255,7 @@ def _ask(
     prompts: tuple[Prompt, ...],
     cancelled: Callable[[], bool],
 ) -> tuple[Loaded, Prediction]:
-    """Give a method the prompts one after the other, as the user did; choices among another's proposals are left out."""
+    """Give a method the prompts one after the other, as the user did, without choices among another's proposals."""
     loaded = load()
     session = Session(image, loaded.predictor)
     for prompt in prompts:
