@@ -169,10 +169,8 @@ def test_objects_of_another_layer_are_taken_over(open_hand: Callable[..., Hand],
     layer = hand.viewer.add_labels(theirs.copy(), name="theirs", features={"index": [77], "class": ["nucleus"]})
     row = hand.widget.objects.take_over
     assert row.isVisible()
-    row.folded.expand(animate=False)
-    hand.qtbot.wait(100)
     row.back_box.setChecked(back)
-    press(hand, row.pick_button)
+    row.pick_button.click()
     hand.click(*DISCS[0])
     hand.wait()
     assert np.array_equal(hand.mask, theirs == 77)
@@ -199,8 +197,7 @@ def test_a_layer_of_another_size_is_refused_in_a_sentence(
 ) -> None:
     hand = open_hand(discs)
     hand.viewer.add_labels(np.ones((30, 40), int), name="small")
-    hand.widget.objects.take_over.folded.expand(animate=False)
-    press(hand, hand.widget.objects.take_over.selected_button)
+    hand.widget.objects.take_over.selected_button.click()
     assert "shape (30, 40)" in notes[-1]
     assert hand.widget.controller.work.prompts == ()
 

@@ -44,11 +44,14 @@ def test_keys_choose_only_while_there_is_something_to_choose(open_hand: Callable
     areas = [candidate.area for candidate in hand.widget.proposals._candidates.shown]
     assert areas == sorted(areas)
     hand.press(Qt.Key.Key_2)
+    hand.wait()
     assert int(hand.mask.sum()) == areas[1]
     assert str(objects.mode) == "pan_zoom"
     hand.press(Qt.Key.Key_W)
+    hand.wait()
     assert int(hand.mask.sum()) == areas[2]
     hand.press(Qt.Key.Key_W)
+    hand.wait()
     assert int(hand.mask.sum()) == areas[0]
     for number in (2, 1, 0):
         hand.undo()

@@ -183,8 +183,9 @@ class EditHistory:
                 # Only what the others gain and lose: the records that come know their size.
                 finished.account(old, new)
         finished.records[:] = sorted([*records, *come], key=lambda record: record.moment)
+        have = {record.label: record for record in finished.records} if edit.facts else {}
         for fact in edit.facts:
-            record = finished.find(fact.label)
+            record = have.get(fact.label)
             if record is not None:
                 setattr(record, fact.name, fact.before if back else fact.after)
         finished.revision += 1

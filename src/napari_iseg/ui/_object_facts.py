@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -56,11 +57,17 @@ def area_of_a_pixel(image: Any, plane: PlaneAddress) -> tuple[float, str] | None
         With an empty unit where the image has a scale but no unit.
     """
     rows, columns = plane.pixel_size([abs(float(size)) for size in image.scale])
-    names = [f"{image.units[axis]:~P}" for axis in (plane.rows, plane.columns)]
+    names = [_short(image.units[axis]) for axis in (plane.rows, plane.columns)]
     if names[0] in _NO_UNIT and names[1] in _NO_UNIT:
         return None if rows == columns == 1 else (rows * columns, "")
     unit = f"{names[0]}²" if names[0] == names[1] else f"{names[0]}·{names[1]}"
     return rows * columns, unit
+
+
+@lru_cache
+def _short(unit: Any) -> str:
+    # Thousands of rows ask for it, and formatting a unit takes long.
+    return f"{unit:~P}"
 
 
 def plane_in_words(plane: PlaneAddress) -> str:

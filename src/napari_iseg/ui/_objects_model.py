@@ -24,6 +24,7 @@ __all__ = ["ObjectsFilter", "ObjectsModel"]
 _SWATCH = 12
 # With more rows coming or going at once the table is filled anew.
 _FEW = 16
+_SEARCHED = [column for column in COLUMNS if column.name in ("id", "class", "plane", "method", "state", "note")]
 _NOWHERE = QModelIndex()
 _Role = Qt.ItemDataRole
 
@@ -219,7 +220,8 @@ class ObjectsFilter(QSortFilterProxyModel):
             return True
         model: Any = self.sourceModel()
         row = model.rows[source_row]
-        text = " ".join(column.text(row) for column in COLUMNS).lower()
+        # Numbers that change by themselves, like the seconds, are no words to look for.
+        text = " ".join(column.text(row) for column in _SEARCHED).lower()
         return all(word in text for word in self._words)
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:

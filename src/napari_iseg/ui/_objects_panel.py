@@ -93,7 +93,7 @@ class ObjectsPanel(QWidget):
         self.search = QLineEdit()
         self.search.setPlaceholderText("Filter")
         self.search.setAccessibleName("Filter the objects")
-        self.search.setToolTip("Show only objects with these words in some column: a class, an id, 'reviewed'.")
+        self.search.setToolTip("Show only objects with these words: an id, class, plane, method, state or note.")
         self.search.setClearButtonEnabled(True)
         self.search.textChanged.connect(self.table.filtered.look_for)
         self.pop_button = QToolButton()

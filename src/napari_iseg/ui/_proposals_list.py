@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent, QSize, Qt
@@ -67,7 +68,7 @@ class ProposalsPanel(QWidget):
         layout.addWidget(self.inner)
         self.pop_out = PopOut(self.inner, layout, 0, "Proposals", self.pop_button)
         # Of the panel, not of the list: they act as well while the list has a dock of its own.
-        self._keys = [add_key(self, str(n + 1), lambda n=n: self.list.choose(n)) for n in range(_MOST_KEYS)]
+        self._keys = [add_key(self, str(n + 1), partial(self.list.choose, n)) for n in range(_MOST_KEYS)]
         self._keys.append(add_key(self, _NEXT, self._on_next))
         self.hide()
 
@@ -138,9 +139,8 @@ class ProposalsList(QListWidget):
             work = self._controller.work
             if work is not None and work.session is not None:
                 for number, candidate in enumerate(shown):
-                    item = QListWidgetItem(
-                        thumbnail(work.session.image, candidate.mask), _text(number, candidate, several)
-                    )
+                    picture = thumbnail(work.session.image, candidate.mask)
+                    item = QListWidgetItem(picture, _text(number, candidate, several))
                     item.setToolTip(_words(candidate))
                     item.setTextAlignment(Qt.AlignmentFlag.AlignHCenter)
                     self.addItem(item)
