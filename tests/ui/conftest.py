@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 from skimage.segmentation import flood
 
 from napari_iseg.inference.prediction import Prediction
-from napari_iseg.interactions import Click, Prompt
+from napari_iseg.interactions import Click, MaskPrompt, Prompt
 from napari_iseg.ui import SegmentWidget
 from napari_iseg.ui._loading import Loaded
 from napari_iseg.zoo import Options
@@ -61,6 +61,9 @@ class FloodPredictor:
             raise self.error
         probability = np.zeros(encoding.shape, np.float32)
         for click in prompts:
+            if isinstance(click, MaskPrompt):
+                probability = np.where(click.mask, np.float32(0.8), np.float32(0))
+                continue
             assert isinstance(click, Click)
             there = flood(encoding, (round(click.row), round(click.column)), tolerance=30)
             probability[there] = 0.8 if click.positive else 0.0

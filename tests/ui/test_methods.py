@@ -42,12 +42,13 @@ class GrowingPredictor(FloodPredictor):
 
 def test_choosing_a_proposal_is_a_step_that_undo_takes_back(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
     hand = open_hand(discs, load=lambda _choice: Loaded(GrowingPredictor(), "CPU"))
-    proposals = hand.widget.proposals
+    proposals = hand.widget.proposals.list
     assert not proposals.isVisible()
     hand.click(*DISCS[0])
     hand.wait()
     assert proposals.isVisible()
-    assert [proposals.item(n).text() for n in range(3)] == ["1 · 0.90", "2 · 0.80", "3 · 0.70"]
+    texts = [proposals.item(n).text() for n in range(3)]
+    assert texts == ["1 · 0.90\n441 px", "2 · 0.80\n657 px", "3 · 0.70\n909 px"]
     assert proposals.currentRow() == 0
     before = hand.mask
     proposals.itemClicked.emit(proposals.item(2))

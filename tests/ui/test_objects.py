@@ -61,10 +61,10 @@ def test_accept_numbers_the_objects(open_hand: Callable[..., Hand], discs: np.nd
     assert np.array_equal(hand.layer("Objects").data, disc(0) + 2 * disc(1) + 3 * disc(2).astype(int))
     assert not hand.mask.any()
     assert len(hand.layer("Prompts").data) == 0
-    assert [hand.widget.objects.item(row).text().split()[0] for row in range(3)] == ["3", "2", "1"]
+    assert [row.label for row in hand.widget.objects.table.objects_model.rows] == [3, 2, 1]
     hand.qtbot.mouseClick(hand.widget.panel.undo_button, Qt.MouseButton.LeftButton)
     assert np.array_equal(hand.mask, disc(2))
-    assert hand.widget.objects.count() == 2
+    assert [row.state for row in hand.widget.objects.table.objects_model.rows] == ["draft", "done", "done"]
 
 
 def test_undo_goes_all_the_way(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
@@ -120,13 +120,13 @@ def test_finished_objects_are_protected(open_hand: Callable[..., Hand], discs: n
     hand.click(*DISCS[0])
     hand.wait()
     hand.press(Qt.Key.Key_Q)
-    assert "Allow overwriting" in notes[-1]
+    assert "choose 'Overwrite'" in notes[-1]
     assert np.array_equal(hand.mask, disc(0))
     hand.click(*DISCS[1])
     hand.wait()
     hand.press(Qt.Key.Key_Q)
     assert np.array_equal(hand.layer("Objects").data, disc(0) + 2 * disc(1))
-    hand.widget.panel.overwrite_box.setChecked(True)
+    hand.widget.panel.protection.rule_box.activated.emit(1)
     hand.click(*DISCS[0])
     hand.wait()
     hand.press(Qt.Key.Key_Q)

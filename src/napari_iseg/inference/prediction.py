@@ -221,7 +221,12 @@ class Prediction:
         """Return the answer that a given mask is: (H, W), float probabilities in [0, 1], else object where above 0."""
         shape = (mask.shape[0], mask.shape[1])
         probability = mask if np.issubdtype(mask.dtype, np.floating) else mask > 0
-        return cls.single(shape, Window.whole(shape), probability.astype(np.float32))
+        rows, columns = np.flatnonzero(probability.any(axis=1)), np.flatnonzero(probability.any(axis=0))
+        if not len(rows):
+            return cls(shape)
+        # Only its own box: a history may hold thousands of small masks of a large plane.
+        window = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+        return cls.single(shape, window, probability[window.slices].astype(np.float32))
 
     @property
     def window(self) -> Window:

@@ -18,7 +18,6 @@ from psygnal import Signal
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.encoded_image import EncodedImage
-from napari_iseg.inference.first_crop import answer_at_scales, wants_scales
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.interactions.prompts import Choice, Click, MaskPrompt, check_inside, with_choice
 
@@ -52,16 +51,31 @@ class _Engine:
                 if previous is None:
                     raise PromptError("There are no proposals to choose from yet; click the object first.")
                 return previous.choose(prompts[-1].index)
-            given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
-            encoding = self.image.encoding()
-            first = given[0]
-            if isinstance(first, Click) and wants_scales(given, previous, self.predictor.options):
-                return answer_at_scales(
-                    lambda click: self.predictor.predict(encoding, (click,), None, cancelled=cancelled),
-                    first,
-                    (self._pixels.shape[0], self._pixels.shape[1]),
-                )
-            return self.predictor.predict(encoding, given, previous, cancelled=cancelled)
+            return self._answer(prompts, previous, cancelled)
+
+    def _answer(
+        self, prompts: tuple[Prompt, ...], previous: Prediction | None, cancelled: Callable[[], bool]
+    ) -> Prediction:
+        # Imported late: these bring torch, and a window paints its dock before it has loaded that.
+        from napari_iseg.inference.first_crop import answer_at_scales, wants_scales
+        from napari_iseg.inference.merging import keeps_mask, merged
+        from napari_iseg.inference.prediction import Prediction
+
+        newest = prompts[-1]
+        if isinstance(newest, MaskPrompt) and newest.keep:
+            return Prediction.from_mask(newest.mask)
+        given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
+        encoding, first = self.image.encoding(), given[0]
+        if isinstance(first, Click) and wants_scales(given, previous, self.predictor.options):
+            return answer_at_scales(
+                lambda click: self.predictor.predict(encoding, (click,), None, cancelled=cancelled),
+                first,
+                (self._pixels.shape[0], self._pixels.shape[1]),
+            )
+        answer = self.predictor.predict(encoding, given, previous, cancelled=cancelled)
+        if previous is None or isinstance(newest, MaskPrompt) or not keeps_mask(given):
+            return answer
+        return merged(answer, previous, newest, self.predictor.options.threshold)
 
     @property
     def image(self) -> EncodedImage:
@@ -420,4 +434,7 @@ def _without_choices(prompts: list[Prompt], start: int) -> list[Prompt]:
 
 
 def _stages(prompts: tuple[Prompt, ...], known: int) -> tuple[tuple[Prompt, ...], ...]:
+    # A mask to be kept is itself the answer, whatever was said before it.
+    kept = [number for number, prompt in enumerate(prompts) if isinstance(prompt, MaskPrompt) and prompt.keep]
+    known = max(known, kept[-1]) if kept else known
     return tuple(prompts[: n + 1] for n in range(known, len(prompts)))

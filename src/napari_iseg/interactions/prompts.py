@@ -92,9 +92,21 @@ class MaskPrompt:
     """A mask to start from: ``mask`` is (H, W), bool or float probabilities in [0, 1], on the grid of the image plane.
 
     The array is copied and made read-only, so that a prompt in a history never changes.
+
+    Parameters
+    ----------
+    mask
+        The mask.
+    keep
+        Whether later prompts change only what they mean ("progressive merge"), whatever the method: so a finished
+        object is edited again. Otherwise the method goes on from the mask as its paper has it.
+    source
+        Where the mask comes from, in words ("object 12", "disnet, proposal 2"); empty where nobody asked.
     """
 
     mask: np.ndarray = field(repr=False)
+    keep: bool = False
+    source: str = ""
 
     def __post_init__(self) -> None:
         mask = np.array(self.mask)

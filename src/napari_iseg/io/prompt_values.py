@@ -35,8 +35,10 @@ def prompt_to_values(prompt: Prompt) -> tuple[str, dict[str, Any]]:
         case Scribble(points=points, width=width, positive=positive, view=view):
             stroke = [[float(row), float(column)] for row, column in points]
             return "scribble", {"points": stroke, "width": float(width), "positive": bool(positive), **_seen(view)}
-        case MaskPrompt(mask=mask):
-            return "mask", _packed(mask)
+        case MaskPrompt(mask=mask, keep=keep, source=source):
+            # Files of masks that only start an object look as they always did.
+            said = ({"keep": True} if keep else {}) | ({"source": source} if source else {})
+            return "mask", {**_packed(mask), **said}
         case Choice(index=index):
             return "choice", {"index": int(index)}
 
@@ -94,6 +96,13 @@ def _scribble(values: dict[str, Any]) -> Scribble:
 
 
 def _mask(values: dict[str, Any]) -> MaskPrompt:
+    source = values.get("source", "")
+    if not isinstance(source, str):
+        raise TypeError(f"source must be a text, not {source!r:.40}")
+    return MaskPrompt(_unpacked(values), keep=_truth(values.get("keep", False), "keep"), source=source)
+
+
+def _unpacked(values: dict[str, Any]) -> NDArray[Any]:
     rows, columns = _pair(values["shape"])
     name = values["dtype"]
     if name not in _DTYPES or rows < 0 or columns < 0 or not (rows.is_integer() and columns.is_integer()):
@@ -107,10 +116,8 @@ def _mask(values: dict[str, Any]) -> MaskPrompt:
         raise ValueError("the data do not have the size that the shape says")
     if name == "bool":
         bits = np.unpackbits(np.frombuffer(raw, np.uint8), count=count)
-        return MaskPrompt(bits.astype(bool).reshape(int(rows), int(columns)))
-    return MaskPrompt(
-        np.frombuffer(raw, np.dtype(name).newbyteorder("<")).astype(name).reshape(int(rows), int(columns))
-    )
+        return bits.astype(bool).reshape(int(rows), int(columns))
+    return np.frombuffer(raw, np.dtype(name).newbyteorder("<")).astype(name).reshape(int(rows), int(columns))
 
 
 def _corners(box: Box) -> dict[str, Any]:
@@ -152,9 +159,9 @@ def _number(value: Any) -> float:
     return float(value)
 
 
-def _truth(value: Any) -> bool:
+def _truth(value: Any, name: str = "positive") -> bool:
     if not isinstance(value, bool):
-        raise TypeError(f"positive must be true or false, not {value!r:.40}")
+        raise TypeError(f"{name} must be true or false, not {value!r:.40}")
     return value
 
 
@@ -169,7 +176,7 @@ _KINDS: dict[str, _Kind] = {
     "click": (("row", "column"), ("positive", "view"), _click),
     "box": (("start", "stop"), (), _box),
     "scribble": (("points",), ("width", "positive", "view"), _scribble),
-    "mask": (("shape", "dtype", "data"), (), _mask),
+    "mask": (("shape", "dtype", "data"), ("keep", "source"), _mask),
     "choice": (("index",), (), _choice),
 }
 PROMPT_KINDS = tuple(_KINDS)

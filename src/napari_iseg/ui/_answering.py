@@ -87,6 +87,14 @@ class Answering:
         loaded = self._loaded.get(self.choice)
         return loaded.device if loaded is not None else ""
 
+    def ready(self, choice: MethodChoice) -> Loaded | None:
+        """Return a method that is loaded already, or None."""
+        return self._loaded.get(choice)
+
+    def keep(self, choice: MethodChoice, loaded: Loaded) -> None:
+        """Keep a method that somebody else has loaded."""
+        self._loaded.setdefault(choice, loaded)
+
     def use(self, choice: MethodChoice) -> None:
         """Ask another method, or the same with other weights or options, from now on."""
         self.choice = choice

@@ -10,12 +10,17 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
-__all__ = ["CanvasClicks"]
+__all__ = ["CanvasClicks", "camera_of"]
 
 _SLACK = 4.0
 """How far, in screen pixels, the mouse may move between press and release of a click."""
 
 _LEFT, _RIGHT = 1, 2
+
+
+def camera_of(viewer: Viewer) -> Any:
+    """Return the viewer's camera; napari 0.9 moved it."""
+    return getattr(viewer, "scene", viewer).camera
 
 
 class CanvasClicks:

@@ -16,10 +16,14 @@ from napari_iseg.errors import ImageError, PromptError
 from napari_iseg.interactions import Click
 from napari_iseg.interactions.prompts import check_inside, with_choice
 from napari_iseg.ui._answering import Answering
+from napari_iseg.ui._canvas import camera_of
+from napari_iseg.ui._classes import Classes
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_choice import MethodChoice
+from napari_iseg.ui._object_edits import ObjectEdits
 from napari_iseg.ui._plane_view import locate
 from napari_iseg.ui._project import Project
+from napari_iseg.ui._protection import Guard
 from napari_iseg.ui._state import State
 
 if TYPE_CHECKING:
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
 
+    from napari_iseg.interactions import Prompt
+    from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._plane_work import PlaneWork
     from napari_iseg.ui._workers import Workers
@@ -58,8 +64,12 @@ class Controller:
         Has the prompts answered.
     include
         What the left mouse button means: True includes, False excludes; the right button means the opposite.
-    overwrite
+    guard
         Whether a new object may take pixels from finished ones.
+    objects
+        The edits of finished objects.
+    classes
+        The kinds of objects to choose from.
     restoring
         Whether the objects of a session file are being made anew.
     """
@@ -72,13 +82,15 @@ class Controller:
     def __init__(self, viewer: Viewer, workers: Workers, load: Callable[[MethodChoice], Loaded] = load_method) -> None:
         self.answering = Answering(workers, load)
         self.include = True
-        self.overwrite = False
+        self.guard = Guard()
+        self.classes = Classes()
         self.restoring = False
         self._viewer = viewer
         self._projects: list[Project] = []
         self._project: Project | None = None
         self._closed = False
         self._strokes = 0
+        self.objects = ObjectEdits(self, self._edited)
         self.answering.changed.connect(self.changed.emit)
         self.answering.failed.connect(self.failed.emit)
         self.answering.answered.connect(self._on_answered)
@@ -139,13 +151,15 @@ class Controller:
         project, work = self._project, self.work
         if project is None or work is None:
             return False
+        if self.objects.can_undo:
+            return True
         return work.can_undo or project.objects_removed or project.finished.last_on(work.plane) is not None
 
     @property
     def can_redo(self) -> bool:
         """Whether there is a step forward."""
         work = self.work
-        return work is not None and (work.can_redo or work.taken_back is not None)
+        return work is not None and (work.can_redo or work.taken_back is not None or self.objects.can_redo)
 
     @property
     def busy_tool(self) -> str:
@@ -251,7 +265,19 @@ class Controller:
         """Make one of the proposals the answer, as one step that undo takes back."""
         project, work = self._project, self.work
         if project is not None and work is not None and not work.pending:
-            work.edit(with_choice(work.prompts, index))
+            self.give(with_choice(work.prompts, index))
+
+    def give(self, prompts: tuple[Prompt, ...]) -> None:
+        """Make these the prompts of the unfinished object on the canvas, as one step that undo takes back.
+
+        Raises
+        ------
+        PromptError
+            If one lies outside the image; nothing has changed then.
+        """
+        project, work = self._project, self.work
+        if project is not None and work is not None:
+            work.edit(prompts)
             work.taken_back = None
             self._edited(project, work)
 
@@ -259,7 +285,8 @@ class Controller:
         """Take back what was done last: a click, else the acceptance on this plane, else a stroke in a Labels layer."""
         project, work = self._project, self.work
         if project is not None and work is not None:
-            if self._undo_acceptance_to_come(project, work):
+            if self._undo_acceptance_to_come(project, work) or self.objects.undo():
+                self._strokes = 0
                 return
             if work.step(-1):
                 self._edited(project, work)
@@ -272,6 +299,7 @@ class Controller:
         if labels is not None and self._strokes > 0:
             self._strokes -= 1
             labels.undo()
+            self.objects.painted()
         elif project is not None and work is not None and project.take_back(work.plane) is not None:
             self.changed.emit()
         elif labels is not None:
@@ -281,6 +309,8 @@ class Controller:
         """Do again what undo took back."""
         project, work = self._project, self.work
         if project is not None and work is not None:
+            if self.objects.redo():
+                return
             again = work.taken_back
             if again is not None and work.prompts == again.finished.prompts:
                 self._finish(project, work, overwrite=again.finished.overwrite)
@@ -311,7 +341,19 @@ class Controller:
                 self.answering.ask(project, work)
             self.changed.emit()
         else:
-            self._finish(project, work, overwrite=self.overwrite)
+            self._finish_if_allowed(project, work)
+
+    def answer(self, *, overwrite: bool) -> None:
+        """Answer the question whether the object may take pixels from finished ones, and accept it.
+
+        Raises
+        ------
+        PromptError
+            If finished objects cover all of it and keep their pixels.
+        """
+        project, work = self._project, self.work
+        if project is not None and work is not None and self.guard.question_on(work) is not None:
+            self._finish(project, work, overwrite=overwrite)
 
     def cancel(self) -> None:
         """Give up what is being computed and take back the click that asked for it; redo asks again."""
@@ -330,14 +372,32 @@ class Controller:
     def go_to(self, label: int) -> None:
         """Show the plane of a finished object and select its id in the Objects layer."""
         project = self._project
-        record = next((r for r in self.finished if r.label == label), None)
+        record = project.finished.find(label) if project is not None else None
         if project is None or record is None or not project.layers.has_objects:
             return
         project.layers.objects.selected_label = label
-        dims = self._viewer.dims
-        world = project.image.data_to_world(record.plane.point(0, 0))
-        for axis in record.plane.other_axes:
-            dims.set_point(axis + dims.ndim - project.image.ndim, world[axis])
+        self.go_to_plane(record.plane)
+
+    def go_to_plane(self, plane: PlaneAddress) -> None:
+        """Show a plane of the chosen image."""
+        if self._project is None:
+            return
+        image, dims = self._project.image, self._viewer.dims
+        world = image.data_to_world(plane.point(0, 0))
+        for axis in plane.other_axes:
+            dims.set_point(axis + dims.ndim - image.ndim, world[axis])
+
+    def look_at(self, point: Sequence[float]) -> None:
+        """Move the camera to a point, in pixels of the image along every axis, if that is out of sight."""
+        project = self._project
+        if project is None or self._viewer.dims.ndisplay != 2:
+            return
+        shown = [axis - self._viewer.dims.ndim + project.image.ndim for axis in self._viewer.dims.displayed]
+        first, last = project.image.corner_pixels[:, shown]
+        place = [point[axis] for axis in shown]
+        if any(not low <= at <= high for low, at, high in zip(first, place, last, strict=True)):
+            world = project.image.data_to_world(point)
+            camera_of(self._viewer).center = tuple(world[axis] for axis in shown)
 
     def close(self) -> None:
         """Let go of the viewer; nothing of what was made is changed."""
@@ -368,7 +428,7 @@ class Controller:
     def _finish_or_go_on(self, project: Project, work: PlaneWork) -> None:
         """Finish what was accepted early; if that cannot be, the clicks for the next object are given to this one."""
         try:
-            self._finish(project, work, overwrite=self.overwrite)
+            self._finish_if_allowed(project, work)
         except (PromptError, ImageError) as error:
             clicks, work.next_clicks = work.next_clicks, []
             for click in clicks:
@@ -376,7 +436,19 @@ class Controller:
             self._edited(project, work)
             self.failed.emit(str(error))
 
+    def _finish_if_allowed(self, project: Project, work: PlaneWork) -> None:
+        """Finish an object, or ask first whether it may overwrite others."""
+        overwrite = self.guard.decide(project, work)
+        if overwrite is not None:
+            self._finish(project, work, overwrite=overwrite)
+        self.changed.emit()
+
     def _finish(self, project: Project, work: PlaneWork, *, overwrite: bool) -> None:
+        if work.target is not None:
+            self.objects.write_back(project, work, overwrite=overwrite)
+            return
+        if work.class_name is None:
+            work.class_name = self.classes.current
         record = project.finish(work, self.answering.choice, overwrite=overwrite)
         self._strokes = 0
         following = project.work_on(record.plane)
@@ -418,6 +490,7 @@ class Controller:
 
     def _on_paint(self, _event: Any) -> None:
         self._strokes += 1
+        self.objects.painted()
 
     def _on_removed(self, event: Any) -> None:
         layer = event.value

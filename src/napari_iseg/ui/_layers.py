@@ -70,6 +70,14 @@ class WorkLayers:
         """Whether ``layer`` is the one of finished objects."""
         return self._objects is not None and bool(layer == self._objects)
 
+    def is_own(self, layer: Any) -> bool:
+        """Whether ``layer`` is one of those that the plugin made."""
+        return any(layer is own for own in (self._objects, self._live, self._prompts))
+
+    def is_there(self, layer: Any) -> bool:
+        """Whether ``layer`` is among the viewer's layers."""
+        return self._is_shown(layer)
+
     def restore_objects(self) -> None:
         """Put a removed layer of finished objects back."""
         if self._objects is not None and not self._is_shown(self._objects):
@@ -141,6 +149,30 @@ class WorkLayers:
         if session is not None and prediction is not None:
             window = prediction.window
             view[window.slices] = _outlined(session.probability[window.slices] > session.threshold)
+            self._drawn[plane] = window
+        layer.refresh(extent=False, highlight=False, thumbnail=False)
+
+    def preview(self, plane: PlaneAddress, mask: NDArray[np.bool_]) -> None:
+        """Show a mask in place of the unfinished object's, until that is drawn again.
+
+        Parameters
+        ----------
+        plane
+            Where it lies.
+        mask
+            (H, W) bool.
+        """
+        from napari_iseg.inference.prediction import Window
+
+        layer = self._live_mask()
+        view = self._on_plane(layer.data, plane)
+        drawn = self._drawn.pop(plane, None)
+        if drawn is not None:
+            view[drawn.slices] = 0
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        if len(rows):
+            window = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
+            view[window.slices] = _outlined(mask[window.slices])
             self._drawn[plane] = window
         layer.refresh(extent=False, highlight=False, thumbnail=False)
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_iseg.inference.session import Session
     from napari_iseg.interactions import Prompt
     from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._edit_history import Edit
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._plane_work import PlaneWork
 
@@ -44,6 +45,16 @@ class FinishedObject:
         Whether it was allowed to take pixels from other objects.
     indices, before
         Where it was written, one index array per axis, and the values that were there.
+    class_name, note
+        What kind of thing it is, and what the user wrote about it; empty for none.
+    reviewed
+        Whether the user has looked it over.
+    seconds
+        From its first prompt to its acceptance.
+    moment
+        When it was accepted, in steps of the image's own clock.
+    opened
+        The edit that had opened it again, or None.
     """
 
     label: int
@@ -56,6 +67,12 @@ class FinishedObject:
     overwrite: bool = False
     indices: tuple[NDArray[np.intp], ...] = field(default=(), repr=False)
     before: NDArray[Any] | None = field(default=None, repr=False)
+    class_name: str = ""
+    note: str = ""
+    reviewed: bool = False
+    seconds: float = 0.0
+    moment: int = 0
+    opened: Edit | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,10 +84,47 @@ class TakenBack:
 
 
 class FinishedObjects:
-    """The records, oldest first, and the writing into a Labels layer."""
+    """The records, oldest first, and the writing into a Labels layer.
+
+    Attributes
+    ----------
+    records
+        The objects.
+    revision
+        Grows whenever something about them changes.
+    """
 
     def __init__(self) -> None:
         self.records: list[FinishedObject] = []
+        self.revision = 0
+        self._clock = 0
+
+    def tick(self) -> int:
+        """Return the next moment of the clock that orders acceptances and edits."""
+        self._clock += 1
+        return self._clock
+
+    def find(self, label: int) -> FinishedObject | None:
+        """Return the object of that id, or None."""
+        return next((record for record in self.records if record.label == label), None)
+
+    def account(self, before: NDArray[Any], after: NDArray[Any] | int) -> None:
+        """Bring the objects' sizes in step after pixels changed from the values ``before`` to those ``after``."""
+        there = {record.label: record for record in self.records}
+        for values, sign in ((before, -1), (np.broadcast_to(after, before.shape), 1)):
+            for label, count in zip(*np.unique(values, return_counts=True), strict=True):
+                if int(label) in there:
+                    there[int(label)].pixels += sign * int(count)
+        self.revision += 1
+
+    def recount(self, layer: Any, plane: PlaneAddress) -> None:
+        """Count the pixels of a plane's objects anew, after somebody painted there."""
+        here = [record for record in self.records if record.plane == plane]
+        if here:
+            counts = np.bincount(plane.take_labels(layer.data).ravel(), minlength=max(r.label for r in here) + 1)
+            for record in here:
+                record.pixels = int(counts[record.label])
+            self.revision += 1
 
     def next_label(self, layer: Any) -> int:
         """Return an id that no object and no pixel of the layer has.
@@ -112,13 +166,16 @@ class FinishedObjects:
             raise PromptError("There is no mask to accept yet; click the object first.")
         if not free.any():
             raise PromptError(
-                "Finished objects already cover all of this mask; tick 'Allow overwriting' to replace them."
+                "Finished objects already cover all of this mask; choose 'Overwrite' beside 'Finished objects' to "
+                "replace them."
             )
         record.indices = record.plane.mask_index(free)
         record.before = layer.data[record.indices].copy()
-        record.pixels = int(record.before.size)
         layer.data_setitem(record.indices, LABEL_TYPE(record.label))
+        record.pixels = 0
+        record.moment = self.tick()
         self.records.append(record)
+        self.account(record.before, record.label)
 
     def last_on(self, plane: PlaneAddress) -> FinishedObject | None:
         """Return the object last finished on a plane whose acceptance can be undone, or None."""
@@ -127,9 +184,11 @@ class FinishedObjects:
     def erase(self, layer: Any, record: FinishedObject) -> None:
         """Take an object out again: its pixels get back what they were, unless someone painted over them since."""
         self.records.remove(record)
+        self.revision += 1
         before = record.before
         if before is None:
             return
         still = layer.data[record.indices] == record.label
         layer.data_setitem(tuple(index[still] for index in record.indices), before[still])
+        self.account(np.full(int(still.sum()), record.label), before[still])
         record.indices, record.before = (), None

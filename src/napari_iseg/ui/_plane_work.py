@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import time
+from typing import TYPE_CHECKING, Any
 
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions.prompts import check_inside
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from napari_iseg.inference.encoded_image import EncodedImage
     from napari_iseg.interactions import Click, Prompt
     from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._edit_history import Edit
+    from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._objects import TakenBack
     from napari_iseg.ui._workers import Job
 
@@ -46,6 +49,18 @@ class PlaneWork:
         The finished object that this one was, if its acceptance was undone; redo finishes it again.
     label
         The id that it had then, or None.
+    choice
+        The method that its session was made with, where that may be another than the present one; else None.
+    resumes
+        The work that goes on after this one, which was put aside for it; or None.
+    target
+        The Labels layer that it is written back into, with its value there; None for the layer of finished objects.
+    opened
+        The edit that opened a finished object, or one of another layer, again; None for a new one.
+    class_name, note, reviewed, seconds
+        What is known of it from before; a class of None is the one that is chosen when it is accepted.
+    begun_at
+        When its first prompt was given, in seconds of ``time.perf_counter``; or None.
     """
 
     def __init__(self, plane: PlaneAddress, shape: tuple[int, int], session: Session | None = None) -> None:
@@ -58,6 +73,15 @@ class PlaneWork:
         self.next_clicks: list[Click] = []
         self.taken_back: TakenBack | None = None
         self.label: int | None = None
+        self.choice: MethodChoice | None = None
+        self.resumes: PlaneWork | None = None
+        self.target: tuple[Any, int] | None = None
+        self.opened: Edit | None = None
+        self.class_name: str | None = None
+        self.note = ""
+        self.reviewed = False
+        self.seconds = 0.0
+        self.begun_at: float | None = None
         self._steps: list[tuple[Prompt, ...]] = [()]
         self._position = 0
 
@@ -89,6 +113,8 @@ class PlaneWork:
         PromptError
             If one lies outside the image; nothing has changed then.
         """
+        if self.begun_at is None:
+            self.begun_at = time.perf_counter()
         if self.session is not None:
             self.session.edit(prompts)
             return
@@ -119,6 +145,7 @@ class PlaneWork:
     def close(self) -> None:
         """End the session, to ask another method; one step for each prompt is kept."""
         self.cancel()
+        self.choice = None
         if self.session is not None:
             prompts = self.session.prompts
             self._steps = [prompts[:count] for count in range(len(prompts) + 1)]

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.interactions import Click
+from napari_iseg.ui._edit_history import EditHistory
 from napari_iseg.ui._layers import WorkLayers
 from napari_iseg.ui._method_choice import chosen_in
+from napari_iseg.ui._object_facts import describe, remember
 from napari_iseg.ui._objects import FinishedObject, FinishedObjects, TakenBack
 from napari_iseg.ui._plane_view import grid_shape, plane_shape, shown_plane
 from napari_iseg.ui._plane_work import PlaneWork
@@ -46,6 +48,7 @@ class Project:
         self.image = image
         self.layers = WorkLayers(viewer, image)
         self.finished = FinishedObjects()
+        self.edits = EditHistory(self)
         self._dims = viewer.dims
         self._works: dict[PlaneAddress, PlaneWork] = {}
         self._planes: OrderedDict[PlaneAddress, NDArray[np.uint8]] = OrderedDict()
@@ -127,13 +130,15 @@ class Project:
         record = FinishedObject(
             label=self._label_for(work, layer),
             plane=work.plane,
-            choice=choice,
+            choice=work.choice or choice,
             prompts=session.prompts,
             threshold=session.threshold,
             session=session,
             overwrite=overwrite,
         )
+        describe(record, work)
         self.finished.write(layer, record, session.mask, overwrite=overwrite)
+        self.edits.accepted(work)
         self._works[work.plane] = self._following(work)
         session.release()
         self.layers.draw_mask(work.plane, None)
@@ -169,7 +174,9 @@ class Project:
             return None
         work = PlaneWork(plane, plane_shape(self.image, plane), record.session)
         work.taken_back = TakenBack(record, self.work_on(plane))
-        work.label = record.label
+        remember(work, record)
+        # The next object's clicks are not lost when this one is finished with others than it had.
+        work.resumes = work.taken_back.following if work.taken_back.following.prompts else None
         self.finished.erase(self.layers.objects, record)
         self._works[plane] = work
         self._redraw(work)
@@ -209,6 +216,7 @@ class Project:
             # The user removed the layer and goes on without asking for it back.
             self.layers.forget_objects()
             self.finished.records.clear()
+            self.edits.clear()
         return self.layers.objects
 
     def _label_for(self, work: PlaneWork, layer: Any) -> int:
@@ -223,10 +231,24 @@ class Project:
         taken_back = work.taken_back
         if taken_back is not None and work.prompts == taken_back.finished.prompts:
             return taken_back.following
+        if work.resumes is not None:
+            return work.resumes
         following = PlaneWork(work.plane, work.shape)
         for click in work.next_clicks:
             following.edit((*following.prompts, click))
         return following
+
+    def put_work(self, work: PlaneWork) -> None:
+        """Make a work the one on its plane."""
+        present = self._works.get(work.plane)
+        if present is not None and present is not work:
+            present.cancel()
+        self._works[work.plane] = work
+        self._redraw(work)
+
+    def following(self, work: PlaneWork) -> PlaneWork:
+        """Return the work that comes after one that is done."""
+        return self._following(work)
 
     def _redraw(self, work: PlaneWork) -> None:
         self.draw_prompts()

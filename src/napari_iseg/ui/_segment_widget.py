@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QSizePolicy,
     QVBoxLayout,
@@ -20,15 +19,18 @@ from qtpy.QtWidgets import (
 )
 
 from napari_iseg.io import LABEL_ENDINGS
+from napari_iseg.ui._candidates import Candidates
 from napari_iseg.ui._canvas import CanvasClicks
+from napari_iseg.ui._canvas_grab import CanvasGrab
 from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
+from napari_iseg.ui._matting import MattingRow
 from napari_iseg.ui._method_form import MethodForm
-from napari_iseg.ui._objects_list import ObjectsList
+from napari_iseg.ui._objects_panel import ObjectsPanel
 from napari_iseg.ui._options_form import OptionsForm
-from napari_iseg.ui._proposals_list import ProposalsList
+from napari_iseg.ui._proposals_list import ProposalsPanel
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._tool_panel import ToolPanel
@@ -59,6 +61,7 @@ class SegmentWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._workers = Workers(self)
+        self._load = load
         self.controller = Controller(napari_viewer, self._workers, load)
         self.files = Files(self.controller, self._workers, load)
         self.panel = ToolPanel(self.controller, self)
@@ -80,10 +83,11 @@ class SegmentWidget(QWidget):
         self.image_box.activated.connect(self._on_image_chosen)
         self.method = MethodForm(self.controller, self)
         self.options = OptionsForm(self.controller)
-        self.proposals = ProposalsList(self.controller)
+        candidates = Candidates(self.controller, self._workers, self._load)
+        self.proposals = ProposalsPanel(self.controller, candidates)
+        self.matting = MattingRow(self._viewer, self.controller, self._workers)
         self.status = StatusLine()
-        self.objects_title = QLabel()
-        self.objects = ObjectsList(self.controller)
+        self.objects = ObjectsPanel(self._viewer, self.controller, CanvasGrab(self._viewer, self.controller))
         self.export_button = QPushButton(f"Export…  ({EXPORT})")
         self.export_button.setToolTip("Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid.")
         self.export_button.clicked.connect(self.ask_where_to_export)
@@ -96,7 +100,7 @@ class SegmentWidget(QWidget):
         layout.addWidget(self.status)
         layout.addWidget(self.panel)
         layout.addWidget(self.proposals)
-        layout.addWidget(self.objects_title)
+        layout.addWidget(self.matting)
         layout.addWidget(self.objects, stretch=1)
         layout.addWidget(self.export_button)
         layout.addLayout(self._session_row())
@@ -181,7 +185,8 @@ class SegmentWidget(QWidget):
         self.controller.click(position, include=left == self.controller.include)
 
     def _wants_click(self) -> bool:
-        return self.isVisible() and self.controller.image is not None and not self.controller.busy_tool
+        free = not (self.controller.busy_tool or self.objects.has_mouse)
+        return free and self.isVisible() and self.controller.image is not None
 
     def _on_image_chosen(self, index: int) -> None:
         self.controller.choose_image(self.controller.images[index])
@@ -216,9 +221,9 @@ class SegmentWidget(QWidget):
         self.options.refresh()
         self.panel.refresh()
         self.proposals.refresh()
+        self.matting.refresh()
         self.status.show_state(controller)
         count = len(controller.finished)
-        self.objects_title.setText(f"Objects  {count}" if count else "Objects")
         self.objects.refresh()
         there_is_something = bool(count) or (controller.project is not None and controller.project.has_unfinished)
         self.export_button.setEnabled(there_is_something)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_iseg.ui._keys import ACCEPT, CANCEL, REDO, TOGGLE, UNDO, add_key
+from napari_iseg.ui._protection_row import ProtectionRow
 from napari_iseg.ui._state import State
 from napari_iseg.ui._telling import told
 
@@ -38,7 +39,7 @@ class ToolPanel(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._grid())
         layout.addWidget(self.accept_button)
-        layout.addWidget(self.overwrite_box)
+        layout.addWidget(self.protection)
         add_key(self, TOGGLE, controller.toggle_include)
         add_key(self, UNDO, controller.undo)
         add_key(self, REDO, controller.redo)
@@ -61,9 +62,7 @@ class ToolPanel(QWidget):
         self.accept_button = QPushButton(f"Accept, next object  ({ACCEPT})")
         self.accept_button.setToolTip("Write the object into the layer 'Objects' and begin the next one.")
         self.accept_button.clicked.connect(self._accept)
-        self.overwrite_box = QCheckBox("Allow overwriting finished objects")
-        self.overwrite_box.setToolTip("Otherwise a new object takes only pixels that belong to no finished one.")
-        self.overwrite_box.toggled.connect(self._on_overwrite)
+        self.protection = ProtectionRow(controller)
 
     def _make_threshold(self) -> None:
         slider: Any = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -95,17 +94,15 @@ class ToolPanel(QWidget):
         self.undo_button.setEnabled(controller.can_undo)
         self.redo_button.setEnabled(controller.can_redo)
         self.accept_button.setEnabled(work is not None and bool(work.prompts) and not work.accept_on_answer)
+        self.protection.refresh()
         self._cancel_key.setEnabled(work is not None and work.pending)
 
     def _on_sign(self) -> None:
         if self._controller.include != self.include_button.isChecked():
             self._controller.toggle_include()
 
-    def _on_overwrite(self, allowed: bool) -> None:
-        self._controller.overwrite = allowed
-
     @told
-    def _accept(self) -> None:
+    def _accept(self, _checked: bool = False) -> None:
         self._controller.accept()
 
 

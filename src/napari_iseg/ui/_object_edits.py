@@ -1,0 +1,414 @@
+"""What a user does with finished objects: delete, merge, split, name, open again; each is one undo step."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_iseg.errors import ImageError, PromptError
+from napari_iseg.interactions import MaskPrompt
+from napari_iseg.interactions.splitting import split_mask
+from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
+from napari_iseg.ui._object_facts import remember
+from napari_iseg.ui._plane_view import plane_shape
+from napari_iseg.ui._plane_work import PlaneWork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_iseg.ui._controller import Controller
+    from napari_iseg.ui._objects import FinishedObject
+    from napari_iseg.ui._project import Project
+
+__all__ = ["ObjectEdits", "check_grid"]
+
+_EDITABLE = ("class_name", "note", "reviewed")
+
+
+class ObjectEdits:
+    """Edits of the finished objects of the chosen image.
+
+    Parameters
+    ----------
+    controller
+        The dock's.
+    edited
+        Called with the project and the work on the canvas after an edit, to bring layers and dock in step.
+    """
+
+    def __init__(self, controller: Controller, edited: Callable[[Project, PlaneWork], None]) -> None:
+        self._controller = controller
+        self._edited = edited
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether an edit is what undo takes back next."""
+        found = self._found()
+        return found is not None and found[0].edits.to_undo(found[1]) is not None
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether an edit is what redo does next."""
+        found = self._found()
+        return found is not None and found[0].edits.to_redo(found[1]) is not None
+
+    def undo(self) -> bool:
+        """Undo the last edit if nothing was done since; return whether there was one."""
+        found = self._found()
+        if found is None or found[0].edits.to_undo(found[1]) is None:
+            return False
+        found[0].edits.undo()
+        self._show(found[0])
+        return True
+
+    def redo(self) -> bool:
+        """Make the edit again that was undone last, if nothing was done since; return whether there was one."""
+        found = self._found()
+        if found is None or found[0].edits.to_redo(found[1]) is None:
+            return False
+        found[0].edits.redo()
+        self._show(found[0])
+        return True
+
+    def delete(self, labels: Iterable[int]) -> None:
+        """Take objects away, pixels and all.
+
+        Raises
+        ------
+        PromptError
+            If one of them is no finished object.
+        """
+        project, work = self._needed()
+        records = self._records(project, labels)
+        layer = project.layers.objects
+        pixels = []
+        for plane in dict.fromkeys(record.plane for record in records):
+            ids = [record.label for record in records if record.plane == plane]
+            pixels.append(PixelChange.to(layer, plane.mask_index(np.isin(plane.take_labels(layer.data), ids)), 0))
+        self._do(project, work, Edit(tuple(pixels), gone=records))
+
+    def merge(self, labels: Iterable[int]) -> None:
+        """Make one object of several on one plane; it gets the id and the class of the first.
+
+        Raises
+        ------
+        PromptError
+            If there are fewer than two, or they lie on several planes.
+        """
+        project, work = self._needed()
+        records = self._records(project, labels)
+        if len(records) < 2:
+            raise PromptError("Merging needs at least two objects; select two or more rows with Ctrl or Shift.")
+        first = records[0]
+        if any(record.plane != first.plane for record in records):
+            raise PromptError("The selected objects lie on different planes; merge objects of one plane.")
+        layer = project.layers.objects
+        ids = [record.label for record in records]
+        mask = np.isin(first.plane.take_labels(layer.data), ids)
+        others = mask & (first.plane.take_labels(layer.data) != first.label)
+        named = ", ".join(str(label) for label in ids)
+        whole = replace(
+            _piece(first, mask, f"objects {named} merged"),
+            prompts=(MaskPrompt(mask, keep=True, source=f"objects {named} merged"),),
+            seconds=sum(record.seconds for record in records),
+            class_name=next((record.class_name for record in records if record.class_name), ""),
+            note="; ".join(record.note for record in records if record.note),
+        )
+        change = PixelChange.to(layer, first.plane.mask_index(others), first.label)
+        self._do(project, work, Edit((change,), gone=records, come=(whole,)))
+
+    def split(self, label: int, points: ArrayLike) -> list[int]:
+        """Split an object along a line.
+
+        Parameters
+        ----------
+        label
+            The object; its largest piece keeps the id.
+        points
+            (n, 2) rows and columns on the object's plane.
+
+        Returns
+        -------
+        list of int
+            The ids of the pieces, the largest first.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object, or the line does not split it.
+        ExportError
+            If the layer has no further id.
+        """
+        project, work = self._needed()
+        (record,) = self._records(project, [label])
+        layer = project.layers.objects
+        pieces = split_mask(record.plane.take_labels(layer.data) == label, points)
+        first = project.finished.next_label(layer)
+        ids = [label, *range(first, first + int(pieces.max()) - 1)]
+        come = [
+            replace(_piece(record, pieces == number, f"object {label} split"), label=new)
+            for number, new in enumerate(ids, start=1)
+        ]
+        others = pieces > 1
+        change = PixelChange.to(layer, record.plane.mask_index(others), np.array([0, *ids])[pieces[others]])
+        self._do(project, work, Edit((change,), gone=(record,), come=tuple(come)))
+        return ids
+
+    def set_fact(self, labels: Iterable[int], name: str, value: Any) -> None:
+        """Set the class, the note or whether it was reviewed, of objects.
+
+        Parameters
+        ----------
+        labels
+            The objects.
+        name
+            ``"class_name"``, ``"note"`` or ``"reviewed"``.
+        value
+            A text, or a truth value.
+
+        Raises
+        ------
+        ValueError
+            If it has another name.
+        PromptError
+            If one of them is no finished object.
+        """
+        if name not in _EDITABLE:
+            raise ValueError(f"an object's {name!r} cannot be set; {', '.join(_EDITABLE)} can")
+        project, work = self._needed()
+        facts = tuple(
+            Fact(record.label, name, getattr(record, name), value)
+            for record in self._records(project, labels)
+            if getattr(record, name) != value
+        )
+        if facts:
+            self._do(project, work, Edit(facts=facts))
+
+    def edit_again(self, label: int) -> None:
+        """Open a finished object with all its prompts and its mask; later prompts change only what they mean.
+
+        What is unfinished on its plane is put aside until this one is accepted again.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object, or nothing of it is left.
+        """
+        project, _ = self._needed()
+        self._controller.go_to_plane(self._records(project, [label])[0].plane)
+        project, present = self._needed()
+        (record,) = self._records(project, [label])
+        layer = project.layers.objects
+        mask = record.plane.take_labels(layer.data) == label
+        if not mask.any():
+            raise PromptError(f"Nothing of object {label} is left to edit; delete it, or undo what covered it.")
+        work = PlaneWork(record.plane, plane_shape(project.image, record.plane), record.session)
+        remember(work, record)
+        prompts = (*record.prompts, MaskPrompt(mask, keep=True, source=f"object {label}"))
+        self._open(project, present, work, prompts, PixelChange.to(layer, record.plane.mask_index(mask), 0), record)
+
+    def show_object(self, item: FinishedObject | PlaneWork) -> None:
+        """Go to an object: to its plane, and to its place if that is out of sight."""
+        project = self._controller.project
+        if project is None:
+            return
+        if isinstance(item, PlaneWork):
+            self._controller.go_to_plane(item.plane)
+            return
+        self._controller.go_to(item.label)
+        record = item
+        if not project.layers.has_objects:
+            return
+        place = _middle(record.plane.take_labels(project.layers.objects.data) == record.label)
+        if place is not None:
+            self._controller.look_at(record.plane.point(*place))
+
+    def take_over(self, layer: Any, value: int, *, back: bool) -> None:
+        """Open an object of a Labels layer, whichever program it is from, on the plane that is shown.
+
+        Parameters
+        ----------
+        layer
+            A Labels layer on the image's own grid.
+        value
+            The object's value there.
+        back
+            Whether accepting writes into that very layer; else into the layer of finished objects, and this one stays
+            as it is.
+
+        Raises
+        ------
+        ImageError
+            If the layer has another grid, or cannot be written to.
+        PromptError
+            If the object does not lie on the plane that is shown.
+        """
+        project, present = self._needed()
+        plane = present.plane
+        if project.layers.is_objects(layer) and project.finished.find(value) is not None:
+            self.edit_again(value)
+            return
+        check_grid(layer, project, back=back)
+        mask = plane.take_labels(layer.data) == value if value else np.zeros(present.shape, bool)
+        if not mask.any():
+            raise PromptError(f"There is no object here in the layer {layer.name!r}; click one of its objects.")
+        work = PlaneWork(plane, present.shape)
+        own = project.layers.is_objects(layer)
+        work.label = value
+        work.class_name = _class_in(layer, value)
+        work.target = (layer, value) if back and not own else None
+        change = PixelChange.to(layer, plane.mask_index(mask), 0) if own else None
+        prompts = (MaskPrompt(mask, keep=True, source=f"{layer.name}: {value}"),)
+        self._open(project, present, work, prompts, change, None)
+
+    def write_back(self, project: Project, work: PlaneWork, *, overwrite: bool) -> None:
+        """Write an object that was taken over into its own layer, as one step.
+
+        Raises
+        ------
+        PromptError
+            If there is no mask, or other objects cover all of it.
+        ImageError
+            If the layer is gone.
+        """
+        if work.target is None or work.session is None:
+            raise PromptError("There is no object to accept yet; click one first.")
+        layer, value = work.target
+        if not project.layers.is_there(layer):
+            raise ImageError(f"The layer {layer.name!r} was removed; bring it back, or leave the object as it was.")
+        there = work.plane.take_labels(layer.data)
+        new = work.session.mask & (np.isin(there, (0, value)) | overwrite)
+        if not new.any():
+            raise PromptError("There is nothing to write back: the mask is empty, or other objects cover all of it.")
+        changed = (there == value) | new
+        change = PixelChange.to(layer, work.plane.mask_index(changed), np.where(new[changed], value, 0))
+        following = project.following(work)
+        self._do(project, work, Edit((change,), works=(work, following)))
+
+    def leave(self) -> None:
+        """Put the object that is edited again back as it was, as one step; what was put aside for it goes on.
+
+        Raises
+        ------
+        PromptError
+            If none is edited again.
+        """
+        project, work = self._needed()
+        opened = work.opened
+        if opened is None or opened.works is None:
+            raise PromptError("No finished object is being edited; choose one and press 'Edit again'.")
+        put_aside = opened.works[0]
+        pixels = tuple(
+            PixelChange(change.layer, change.indices, change.after, change.before) for change in opened.pixels
+        )
+        self._do(project, work, Edit(pixels, come=opened.gone, works=(work, put_aside)))
+
+    def painted(self) -> None:
+        """Count the objects of the plane on the canvas anew, after a stroke or its undoing."""
+        found = self._found()
+        if found is not None and found[0].layers.has_objects:
+            found[0].finished.recount(found[0].layers.objects, found[1].plane)
+            self._controller.changed.emit()
+
+    def _open(
+        self,
+        project: Project,
+        present: PlaneWork,
+        work: PlaneWork,
+        prompts: tuple[Any, ...],
+        change: PixelChange | None,
+        record: FinishedObject | None,
+    ) -> None:
+        work.edit(prompts)
+        work.resumes = present if present.prompts else None
+        edit = Edit((change,) if change else (), gone=(record,) if record else (), works=(present, work))
+        work.opened = edit
+        self._do(project, present, edit)
+
+    def _do(self, project: Project, work: PlaneWork, edit: Edit) -> None:
+        project.edits.do(edit, work)
+        self._show(project)
+
+    def _show(self, project: Project) -> None:
+        work = self._controller.work
+        if work is not None:
+            self._edited(project, work)
+
+    def _found(self) -> tuple[Project, PlaneWork] | None:
+        project, work = self._controller.project, self._controller.work
+        return (project, work) if project is not None and work is not None else None
+
+    def _needed(self) -> tuple[Project, PlaneWork]:
+        project = self._controller.project
+        if project is None:
+            raise ImageError("There is no image; open one first.")
+        work = self._controller.work
+        if work is None:
+            raise ImageError(self._controller.no_plane_reason)
+        return project, work
+
+    def _records(self, project: Project, labels: Iterable[int]) -> tuple[FinishedObject, ...]:
+        """Return the records of some objects in the order asked for."""
+        have = {record.label: record for record in project.finished.records} if project.layers.has_objects else {}
+        wanted = list(dict.fromkeys(labels))
+        missing = [label for label in wanted if label not in have]
+        if missing or not wanted:
+            raise PromptError(
+                f"There is no finished object {missing[0]}; choose one of the list."
+                if missing
+                else "No object is chosen; select one in the list first."
+            )
+        return tuple(have[label] for label in wanted)
+
+
+def check_grid(layer: Any, project: Project, *, back: bool) -> None:
+    """Check that a Labels layer lies on the image's own grid, and can be written to if need be.
+
+    Raises
+    ------
+    ImageError
+        If it does not, or cannot.
+    """
+    if tuple(layer.data.shape) != project.shape:
+        raise ImageError(
+            f"The layer {layer.name!r} has the shape {tuple(layer.data.shape)}, but the image has {project.shape}; "
+            "choose a Labels layer of the image's own size."
+        )
+    corners = [np.zeros(len(project.shape)), np.array(project.shape) - 1]
+    apart = [np.subtract(layer.data_to_world(c), project.image.data_to_world(c)) for c in corners]
+    if np.abs(apart).max() > max(abs(size) for size in project.image.scale) / 2:
+        raise ImageError(f"The layer {layer.name!r} does not lie on the image; give it the image's scale and place.")
+    if back and not (isinstance(layer.data, np.ndarray) and layer.data.flags.writeable and layer.editable):
+        raise ImageError(f"The layer {layer.name!r} cannot be written to; write into 'Objects' instead.")
+
+
+def _piece(record: FinishedObject, mask: NDArray[np.bool_], source: str) -> FinishedObject:
+    """Return the record of what an edit made of an object; its prompts end with the mask, so that they give it anew."""
+    return replace(
+        record,
+        prompts=(*record.prompts, MaskPrompt(mask, keep=True, source=source)),
+        pixels=int(mask.sum()),
+        session=None,
+        reviewed=False,
+        indices=(),
+        before=None,
+    )
+
+
+def _middle(mask: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Return the (row, column) in the middle of a mask's box, or None if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return ((rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2) if len(rows) else None
+
+
+def _class_in(layer: Any, value: int) -> str | None:
+    """Return the class that another program gave an object in the layer's features, or None."""
+    features = layer.features
+    if "index" not in features or "class" not in features:
+        return None
+    found = features["class"][features["index"] == value]
+    return str(found.iloc[0]) if len(found) and isinstance(found.iloc[0], str) else None

@@ -1,0 +1,75 @@
+"""What is known of an object besides its pixels: kept when it is finished, taken back, and finished again."""
+
+from __future__ import annotations
+
+import time
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._objects import FinishedObject
+    from napari_iseg.ui._plane_work import PlaneWork
+
+__all__ = ["area_of_a_pixel", "describe", "plane_in_words", "remember"]
+
+# What napari calls an axis that nobody gave a unit.
+_NO_UNIT = ("", "pixel", "px", "dimensionless")
+
+
+def describe(record: FinishedObject, work: PlaneWork) -> None:
+    """Write what a work knows of its object into the record."""
+    record.class_name = work.class_name or ""
+    record.note = work.note
+    record.reviewed = work.reviewed
+    record.seconds = work.seconds
+    record.opened = work.opened
+    if work.begun_at is not None:
+        record.seconds += time.perf_counter() - work.begun_at
+
+
+def remember(work: PlaneWork, record: FinishedObject) -> None:
+    """Give a work what the record knows of the object that it goes on with."""
+    work.label = record.label
+    work.choice = record.choice
+    work.opened = record.opened
+    work.class_name = record.class_name
+    work.note = record.note
+    # Somebody is changing it: what was reviewed is another one.
+    work.reviewed = False
+    work.seconds = record.seconds
+    work.begun_at = time.perf_counter()
+
+
+def area_of_a_pixel(image: Any, plane: PlaneAddress) -> tuple[float, str] | None:
+    """Return the area of a pixel of a plane and its unit ("µm²"), or None where the image does not say.
+
+    Parameters
+    ----------
+    image
+        An Image layer.
+    plane
+        A plane of it.
+
+    Returns
+    -------
+    tuple or None
+        With an empty unit where the image has a scale but no unit.
+    """
+    rows, columns = plane.pixel_size([abs(float(size)) for size in image.scale])
+    names = [_short(image.units[axis]) for axis in (plane.rows, plane.columns)]
+    if names[0] in _NO_UNIT and names[1] in _NO_UNIT:
+        return None if rows == columns == 1 else (rows * columns, "")
+    unit = f"{names[0]}²" if names[0] == names[1] else f"{names[0]}·{names[1]}"
+    return rows * columns, unit
+
+
+@lru_cache
+def _short(unit: Any) -> str:
+    # Thousands of rows ask for it, and formatting a unit takes long.
+    return f"{unit:~P}"
+
+
+def plane_in_words(plane: PlaneAddress) -> str:
+    """Return the positions of a plane along the axes that it lies across; empty for a flat image."""
+    return ", ".join(str(position) for position in plane.index)
