@@ -21,21 +21,26 @@ from qtpy.QtWidgets import (
 
 from napari_iseg.io import LABEL_ENDINGS
 from napari_iseg.ui._canvas import CanvasClicks
+from napari_iseg.ui._confidence import Confidence
 from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
+from napari_iseg.ui._mask_options import MaskOptions
 from napari_iseg.ui._method_form import MethodForm
 from napari_iseg.ui._objects_list import ObjectsList
 from napari_iseg.ui._options_form import OptionsForm
+from napari_iseg.ui._prompting import Prompting
 from napari_iseg.ui._proposals_list import ProposalsList
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
+from napari_iseg.ui._tips import Tips
+from napari_iseg.ui._tool_bar import ToolBar
 from napari_iseg.ui._tool_panel import ToolPanel
 from napari_iseg.ui._workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from napari.viewer import Viewer
 
@@ -62,13 +67,19 @@ class SegmentWidget(QWidget):
         self.controller = Controller(napari_viewer, self._workers, load)
         self.files = Files(self.controller, self._workers, load)
         self.panel = ToolPanel(self.controller, self)
+        self.prompting = Prompting(napari_viewer, self.controller, self._workers)
+        self.tools = ToolBar(self.prompting, self.controller, self.panel)
+        self.mask_options = MaskOptions(self.controller, Confidence(napari_viewer, self.controller), self.panel)
+        self.panel.put(self.tools, self.mask_options)
+        self.tips = Tips(napari_viewer, self.controller, self)
+        self.tools.sheet_shown.connect(self.tips.sheet_opened)
         self._build()
         add_key(self, EXPORT, self.ask_where_to_export)
         # Not at once: the dock is painted first, then the method is loaded.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._prepare)
-        self._connect(CanvasClicks(napari_viewer, self._on_click, self._wants_click))
+        self._connect(CanvasClicks(napari_viewer, self.prompting, self._wants_click))
         self._on_images()
         self._refresh()
 
@@ -82,6 +93,7 @@ class SegmentWidget(QWidget):
         self.options = OptionsForm(self.controller)
         self.proposals = ProposalsList(self.controller)
         self.status = StatusLine()
+        self.status.cancel_button.clicked.connect(self.controller.cancel)
         self.objects_title = QLabel()
         self.objects = ObjectsList(self.controller)
         self.export_button = QPushButton(f"Export…  ({EXPORT})")
@@ -122,12 +134,13 @@ class SegmentWidget(QWidget):
         viewer.layers.selection.events.active.connect(self._on_active)
         self._active: Any = None
         self._on_active()
-        on_active = self._on_active
+        on_active, tips = self._on_active, self.tips
 
         def let_go() -> None:
             # Of this object only the Python half is left when it is destroyed; none of its widgets may be touched.
             workers.close()
             canvas.close()
+            tips.close()
             controller.close()
             viewer.layers.selection.events.active.disconnect(on_active)
 
@@ -175,10 +188,6 @@ class SegmentWidget(QWidget):
         medical = source is not None and source.name.lower().endswith((".nii", ".nii.gz"))
         name = f"{image.name}_labels{'.nii.gz' if medical else '.tif'}"
         return str(source.parent / name) if source is not None else name
-
-    @told
-    def _on_click(self, position: Sequence[float], left: bool) -> None:
-        self.controller.click(position, include=left == self.controller.include)
 
     def _wants_click(self) -> bool:
         return self.isVisible() and self.controller.image is not None and not self.controller.busy_tool
