@@ -41,7 +41,7 @@ class KeySheet(QDialog):
         layout.addWidget(scroll)
         layout.addWidget(self.tips_box)
         layout.addWidget(buttons)
-        self.resize(600, 720)
+        self.resize(680, 760)
         on_keys_changed(self, self.refresh)
 
     def refresh(self) -> None:

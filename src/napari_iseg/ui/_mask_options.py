@@ -37,6 +37,8 @@ class MaskOptions(QWidget):
     def __init__(self, controller: Controller, confidence: Confidence, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._controller = controller
+        # Nobody else keeps it: neither Qt nor the signals that it listens to.
+        self._confidence = confidence
         self._make_options()
         self.confidence_box = QCheckBox("Show confidence")
         self.confidence_box.setToolTip("Show how sure the method is of each pixel, from dark (0) to bright (1).")

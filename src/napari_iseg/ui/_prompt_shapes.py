@@ -133,7 +133,7 @@ def scribble_line(scribble: Scribble, pixel: float) -> NDArray[np.float64]:
     steps = np.diff(points, axis=0)
     lengths = np.maximum(np.hypot(*steps.T), 1e-9)
     travelled = np.concatenate([[0.0], np.cumsum(lengths)])
-    apart, half = max(2 * scribble.width, 12 * pixel), max(scribble.width, 8 * pixel) / 2
+    apart, half = max(2 * scribble.width, 14 * pixel), max(scribble.width, 14 * pixel) / 2
     count = max(1, int(travelled[-1] / apart))
     ticks = (np.arange(count) + 0.5) / count * travelled[-1]
     pieces = np.clip(np.searchsorted(travelled, ticks, side="right") - 1, 0, len(steps) - 1)

@@ -6,15 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QButtonGroup,
     QDoubleSpinBox,
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
-    QToolButton,
+    QPushButton,
     QWidget,
 )
 
@@ -59,7 +57,7 @@ class ToolBar(QWidget):
         self._prompting = prompting
         self._controller = controller
         self.sheet: KeySheet | None = None
-        self.buttons: dict[Tool, QToolButton] = {}
+        self.buttons: dict[Tool, QPushButton] = {}
         self._group = QButtonGroup(self)
         grid = QGridLayout(self)
         grid.setContentsMargins(0, 0, 0, 0)
@@ -67,7 +65,7 @@ class ToolBar(QWidget):
         for place, tool in enumerate(TOOLS):
             button = self._button(tool)
             grid.addWidget(button, place // _COLUMNS, place % _COLUMNS)
-        self.sheet_button = _wide(QToolButton())
+        self.sheet_button = QPushButton()
         self.sheet_button.setAccessibleName("Keys and mouse buttons")
         self.sheet_button.setToolTip("Show what every key and mouse button does.")
         self.sheet_button.clicked.connect(self.show_sheet)
@@ -100,8 +98,8 @@ class ToolBar(QWidget):
             self.sheet.show()
             self.sheet_shown.emit()
 
-    def _button(self, tool: Tool) -> QToolButton:
-        button = _wide(QToolButton())
+    def _button(self, tool: Tool) -> QPushButton:
+        button = QPushButton()
         button.setCheckable(True)
         button.setAccessibleName(f"{TOOLS[tool].title} tool")
         button.setToolTip("\n".join(TOOLS[tool].mouse))
@@ -139,9 +137,3 @@ class ToolBar(QWidget):
     @told
     def _remove(self) -> None:
         self._prompting.remove()
-
-
-def _wide(button: QToolButton) -> QToolButton:
-    button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-    return button

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QCheckBox, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_iseg.ui._keys import ACCEPT, CANCEL, REDO, TOGGLE, UNDO, add_key, key_now, on_keys_changed
@@ -37,6 +37,7 @@ class ToolPanel(QWidget):
         layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._grid())
+        layout.addLayout(self._undo_row())
         layout.addWidget(self.accept_button)
         layout.addWidget(self.overwrite_box)
         add_key(self, TOGGLE, controller.toggle_include)
@@ -100,9 +101,13 @@ class ToolPanel(QWidget):
         grid.addWidget(self.exclude_button, 0, 1)
         grid.addWidget(QLabel("Threshold"), 1, 0)
         grid.addWidget(self.threshold_slider, 1, 1)
-        grid.addWidget(self.undo_button, 2, 0)
-        grid.addWidget(self.redo_button, 2, 1)
         return grid
+
+    def _undo_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(self.undo_button)
+        row.addWidget(self.redo_button)
+        return row
 
     def refresh(self) -> None:
         """Show the controller's state."""
