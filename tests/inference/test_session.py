@@ -7,11 +7,13 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+from scipy import ndimage
 from tests.seeded import TINY, seeded_image, seeded_network
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.click_predictor import ClickPredictor
 from napari_iseg.inference.encoded_image import EncodedImage
+from napari_iseg.inference.mask_refinement import PLAIN, MaskRefinement
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Click, MaskPrompt
 from napari_iseg.zoo import ClickOptions
@@ -225,3 +227,20 @@ def test_an_answer_says_how_long_it_took() -> None:
     took = time.perf_counter() - start
     assert session.prediction is not None
     assert 0 < session.prediction.seconds <= took
+
+
+def test_refinement_is_live_and_can_be_taken_off() -> None:
+    session = new_session()
+    session.add(Click(40, 50))
+    session.threshold = float(np.median(session.probability))
+    plain = session.mask.copy()
+    assert ndimage.label(plain, np.ones((3, 3)))[1] > 1
+    session.refinement = MaskRefinement(one_part=True, fill_holes=True)
+    refined = session.mask
+    assert ndimage.label(refined, np.ones((3, 3)))[1] == 1
+    session.undo()
+    assert not session.mask.any()
+    session.redo()
+    assert np.array_equal(session.mask, refined)
+    session.refinement = PLAIN
+    assert np.array_equal(session.mask, plain)

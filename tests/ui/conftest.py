@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import napari.settings
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt, QThreadPool
@@ -21,6 +22,7 @@ from napari_iseg.zoo import Options
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from napari_iseg.ui._method_choice import MethodChoice
 
@@ -97,9 +99,16 @@ class Hand:
         world[-image.ndim :] = image.data_to_world(point)
         self.click(*world, right=right)
 
-    def drag(self, start: Sequence[float], stop: Sequence[float]) -> None:
+    def drag(
+        self,
+        start: Sequence[float],
+        stop: Sequence[float],
+        button: Any = Qt.MouseButton.LeftButton,
+        modifier: Any = Qt.KeyboardModifier.NoModifier,
+        meanwhile: Callable[[], None] = lambda: None,
+    ) -> None:
         begin, end = self.pixel(start), self.pixel(stop)
-        self.qtbot.mousePress(self.native, Qt.MouseButton.LeftButton, pos=begin)
+        self.qtbot.mousePress(self.native, button, modifier, pos=begin)
         for part in (0.25, 0.5, 0.75, 1.0):
             place = QPointF(begin) + (QPointF(end) - QPointF(begin)) * part
             move = QMouseEvent(
@@ -107,11 +116,14 @@ class Hand:
                 place,
                 QPointF(self.native.mapToGlobal(place.toPoint())),
                 Qt.MouseButton.NoButton,
-                Qt.MouseButton.LeftButton,
-                Qt.KeyboardModifier.NoModifier,
+                button,
+                modifier,
             )
             QApplication.sendEvent(self.native, move)
-        self.qtbot.mouseRelease(self.native, Qt.MouseButton.LeftButton, pos=end)
+            # The canvas leaves out moves that follow each other too quickly.
+            self.qtbot.wait(20)
+        meanwhile()
+        self.qtbot.mouseRelease(self.native, button, modifier, pos=end)
         self.qtbot.wait(100)
 
     def press(self, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
@@ -145,6 +157,14 @@ class Hand:
     def mask(self) -> np.ndarray:
         """What the live mask shows, bool on the image's grid."""
         return np.asarray(self.layer("Live mask").data) > 0
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the user's own settings out of the tests, and the first-use tips off the canvas."""
+    monkeypatch.setattr(napari.settings, "_CFG_PATH", str(tmp_path / "settings.yaml"))
+    monkeypatch.setattr(napari.settings, "_PLUGIN_SETTINGS", {})
+    napari.settings.get_plugin_settings("napari-iseg").guidance.tips = False
 
 
 @pytest.fixture

@@ -11,19 +11,29 @@ import threading
 import time
 from dataclasses import dataclass, field, replace
 from itertools import count
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
 
 from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.encoded_image import EncodedImage
+from napari_iseg.inference.mask_refinement import PLAIN, refine
 from napari_iseg.inference.predictor import CancelledError, never
-from napari_iseg.interactions.prompts import Choice, Click, MaskPrompt, check_inside, with_choice
+from napari_iseg.interactions.prompts import (
+    Choice,
+    Click,
+    MaskPrompt,
+    check_inside,
+    with_choice,
+    with_replaced,
+    without,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from napari_iseg.inference.mask_refinement import MaskRefinement
     from napari_iseg.inference.prediction import Prediction, Proposal
     from napari_iseg.inference.predictor import Predictor
     from napari_iseg.interactions import Prompt
@@ -184,7 +194,9 @@ class Session:
         self._position = 0
         self._numbers = count(1)
         self._wanted: Request | None = None
+        self._refinement = PLAIN
         self._rendered: tuple[Prediction, np.ndarray] | None = None
+        self._mask: tuple[Any, np.ndarray] | None = None
 
     def another(self) -> Session:
         """Return a new session, for another object on the same image.
@@ -249,8 +261,14 @@ class Session:
 
     @property
     def mask(self) -> np.ndarray:
-        """(H, W) bool: probability strictly above the threshold."""
-        return self.probability > self._threshold
+        """(H, W) bool: probability strictly above the threshold, refined. Read-only."""
+        prediction = self._state.prediction
+        key = (prediction, self._threshold, self._refinement, self.prompts)
+        if self._mask is None or self._mask[0] != key:
+            mask = refine(self.probability > self._threshold, self._refinement, self.prompts)
+            mask.setflags(write=False)
+            self._mask = (key, mask)
+        return self._mask[1]
 
     @property
     def threshold(self) -> float:
@@ -262,6 +280,16 @@ class Session:
         if not 0 < value < 1:
             raise OptionError(f"The threshold must be between 0 and 1; {value} was given.")
         self._threshold = value
+        self.changed.emit()
+
+    @property
+    def refinement(self) -> MaskRefinement:
+        """What is done to the mask after the threshold. Changing it needs no new inference."""
+        return self._refinement
+
+    @refinement.setter
+    def refinement(self, value: MaskRefinement) -> None:
+        self._refinement = value
         self.changed.emit()
 
     def add(self, prompt: Prompt) -> np.ndarray:
@@ -276,15 +304,11 @@ class Session:
 
     def remove(self, index: int) -> np.ndarray:
         """Remove one prompt, however old, compute what the rest would have given, and return the mask."""
-        prompts = list(self.prompts)
-        del prompts[index]
-        return self._edit_and_compute(_without_choices(prompts, index))
+        return self._edit_and_compute(without(self.prompts, index))
 
     def replace(self, index: int, prompt: Prompt) -> np.ndarray:
         """Put another prompt in place of one (a click that was moved), compute, and return the mask."""
-        prompts = list(self.prompts)
-        prompts[index] = prompt
-        return self._edit_and_compute(_without_choices(prompts, index))
+        return self._edit_and_compute(with_replaced(self.prompts, index, prompt))
 
     def choose(self, index: int) -> np.ndarray:
         """Make one of the proposals the answer, as one step that can be undone, and return the mask, (H, W) bool.
@@ -369,12 +393,12 @@ class Session:
         return self.mask
 
     def release(self) -> None:
-        """Let go of the memory that can be filled again: the image's encoding and the probability map.
+        """Let go of the memory that can be filled again: the image's encoding, the probability map and the mask.
 
         A session that is kept only for its undo steps stays small so; every answer remains exactly what it was.
         """
         self._engine.release()
-        self._rendered = None
+        self._rendered = self._mask = None
 
     @property
     def _state(self) -> _State:
@@ -426,11 +450,6 @@ class Session:
                     return state
                 return _State(prompts, _stages(prompts, length), state.prediction)
         return _State(prompts, _stages(prompts, 0), None)
-
-
-def _without_choices(prompts: list[Prompt], start: int) -> list[Prompt]:
-    """Return prompts without the choices from ``start`` on: what they chose from is no longer there."""
-    return prompts[:start] + [prompt for prompt in prompts[start:] if not isinstance(prompt, Choice)]
 
 
 def _stages(prompts: tuple[Prompt, ...], known: int) -> tuple[tuple[Prompt, ...], ...]:

@@ -9,7 +9,18 @@ import numpy as np
 
 from napari_iseg.errors import PromptError
 
-__all__ = ["Box", "Choice", "Click", "MaskPrompt", "Prompt", "Scribble", "check_inside", "with_choice"]
+__all__ = [
+    "Box",
+    "Choice",
+    "Click",
+    "MaskPrompt",
+    "Prompt",
+    "Scribble",
+    "check_inside",
+    "with_choice",
+    "with_replaced",
+    "without",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,6 +153,36 @@ def with_choice(prompts: tuple[Prompt, ...], index: int) -> tuple[Prompt, ...]:
     """Return prompts with a choice as the newest; it takes the place of a choice that already is."""
     before = prompts[:-1] if prompts and isinstance(prompts[-1], Choice) else prompts
     return (*before, Choice(index))
+
+
+def without(prompts: tuple[Prompt, ...], index: int) -> tuple[Prompt, ...]:
+    """Return prompts less one of them, and less the choices after it: what they chose from is no longer there.
+
+    Raises
+    ------
+    IndexError
+        If there is no such prompt.
+    """
+    prompts[index]
+    place = index % len(prompts)
+    return prompts[:place] + _no_choices(prompts[place + 1 :])
+
+
+def with_replaced(prompts: tuple[Prompt, ...], index: int, prompt: Prompt) -> tuple[Prompt, ...]:
+    """Return prompts with another in the place of one (a click that was moved), less the choices after it.
+
+    Raises
+    ------
+    IndexError
+        If there is no such prompt.
+    """
+    prompts[index]
+    place = index % len(prompts)
+    return (*prompts[:place], prompt, *_no_choices(prompts[place + 1 :]))
+
+
+def _no_choices(prompts: tuple[Prompt, ...]) -> tuple[Prompt, ...]:
+    return tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
 
 
 def check_inside(prompt: Prompt, shape: tuple[int, int]) -> None:

@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from napari_iseg.errors import IsegError
 from napari_iseg.inference.encoded_image import EncodedImage
+from napari_iseg.inference.mask_refinement import PLAIN
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.planes import to_rgb
 from napari_iseg.ui._loading import with_options
@@ -52,8 +53,11 @@ class Answering:
         Work began or ended.
     failed
         A sentence: what went wrong and what to do.
-    choice, threshold
-        What new sessions are opened with: method, weights and options; and the probability threshold.
+    choice, threshold, refinement
+        What new sessions are opened with: method, weights and options; the probability threshold; what is done to the
+        mask after it.
+    auto_run
+        Whether prompts are answered as soon as they are given; else when that is asked for.
     milliseconds
         From the last answered click to its mask, or None.
     failure
@@ -67,6 +71,8 @@ class Answering:
     def __init__(self, workers: Workers, load: Callable[[MethodChoice], Loaded]) -> None:
         self.choice = MethodChoice(next(iter(METHODS)))
         self.threshold = self.choice.options.threshold
+        self.refinement = PLAIN
+        self.auto_run = True
         self.milliseconds: float | None = None
         self.failure = ""
         self._workers = workers
@@ -104,12 +110,21 @@ class Answering:
             self._preparing.cancel()
             self._preparing = None
 
-    def ask(self, project: Project, work: PlaneWork) -> None:
-        """Have the present prompts of a work answered; an older request of it becomes void."""
+    def ask(self, project: Project, work: PlaneWork, *, wanted: bool = False) -> None:
+        """Have the present prompts of a work answered; an older request of it becomes void.
+
+        Parameters
+        ----------
+        project, work
+            Whose prompts.
+        wanted
+            Whether the user asked for it, so that it is done although prompts do not run by themselves.
+        """
         work.cancel()
         if work.session is None and not self._open(project, work):
             return
-        request = work.session.request() if work.session is not None else None
+        may = self.auto_run or wanted or work.accept_on_answer
+        request = work.session.request() if work.session is not None and may else None
         if request is not None:
             # Loading a method, which a first click may have to wait for, says nothing about the next click.
             work.asked_at = time.perf_counter()
@@ -127,6 +142,8 @@ class Answering:
             if self._encoded is None or not self._encoded.fits(rgb, loaded.predictor):
                 self._encoded = EncodedImage(rgb, loaded.predictor)
             work.open(self._encoded, self.threshold)
+            if work.session is not None:
+                work.session.refinement = self.refinement
             return True
         if self._preparing is None:
             load = self._loading() if loaded is None else lambda: loaded

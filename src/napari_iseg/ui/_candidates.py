@@ -153,9 +153,9 @@ class Candidates:
             return
         base = self._base()
         if candidate.prompt is not None:
-            self._controller.give((*base, candidate.prompt))
+            self._controller.change((*base, candidate.prompt), work)
         elif candidate.number is not None:
-            self._controller.give(with_choice(base, candidate.number))
+            self._controller.change(with_choice(base, candidate.number), work)
 
     def next(self) -> None:
         """Choose the next larger one; after the last, the first."""

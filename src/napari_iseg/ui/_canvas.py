@@ -1,49 +1,50 @@
-"""Clicks on the canvas, whichever layer is active; drags stay napari's own (left pans, right zooms)."""
+"""The mouse on the canvas, whichever layer is active: clicks and the tools' drags; other drags stay napari's own.
+
+Left-drag pans where no tool draws, right-drag zooms, and middle-drag pans always.
+"""
 
 from __future__ import annotations
 
 import math
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_iseg.ui._telling import told
+from napari_iseg.ui._viewer_parts import camera_of
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
 
     from napari.viewer import Viewer
 
-__all__ = ["CanvasClicks", "camera_of"]
+    from napari_iseg.ui._prompting import Prompting
+    from napari_iseg.ui._strokes import Stroke
+
+__all__ = ["CanvasClicks"]
 
 _SLACK = 4.0
 """How far, in screen pixels, the mouse may move between press and release of a click."""
 
-_LEFT, _RIGHT = 1, 2
-
-
-def camera_of(viewer: Viewer) -> Any:
-    """Return the viewer's camera; napari 0.9 moved it."""
-    return getattr(viewer, "scene", viewer).camera
+_LEFT, _RIGHT, _MIDDLE = 1, 2, 3
 
 
 class CanvasClicks:
-    """Tells clicks from drags on a viewer's canvas.
+    """Tells clicks, the tools' drags and napari's drags apart.
 
     Parameters
     ----------
     viewer
         Whose canvas.
-    clicked
-        Called with the position in world coordinates and whether it was the left button.
+    prompting
+        The tools.
     wanted
-        Asked at each press: whether the click tool has the mouse now.
+        Asked at each press: whether a tool has the mouse now.
     """
 
-    def __init__(
-        self,
-        viewer: Viewer,
-        clicked: Callable[[Sequence[float], bool], None],
-        wanted: Callable[[], bool],
-    ) -> None:
+    def __init__(self, viewer: Viewer, prompting: Prompting, wanted: Callable[[], bool]) -> None:
         self._viewer = viewer
-        self._clicked = clicked
+        self._prompting = prompting
         self._wanted = wanted
         viewer.mouse_drag_callbacks.append(self._on_press)
 
@@ -53,14 +54,72 @@ class CanvasClicks:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
 
     def _on_press(self, _viewer: Any, event: Any) -> Iterator[None]:
-        # With a modifier held the mouse means something else: selecting, zooming, transforming.
-        if event.button not in (_LEFT, _RIGHT) or event.modifiers or not self._wanted():
+        shift = set(event.modifiers) == {"Shift"}
+        # With another modifier held the mouse means something else: selecting, zooming, transforming.
+        if not self._wanted() or (event.modifiers and not shift):
             return
-        start, position, left = tuple(event.pos), tuple(event.position), event.button == _LEFT
+        if event.button == _MIDDLE and not shift:
+            yield from self._pan(event)
+        elif event.button == _LEFT:
+            yield from self._left(event, shift)
+        elif event.button == _RIGHT and not shift:
+            yield from self._follow(event, None, swapped=False)
+
+    def _left(self, event: Any, shift: bool) -> Iterator[None]:
+        strokes: list[Stroke | None] = []
+        self._begin(event, shift, strokes)
+        stroke = strokes[0] if strokes else None
+        # Without a tool that draws, Shift means something of napari's own.
+        if stroke is not None or not shift:
+            yield from self._follow(event, stroke, swapped=shift)
+
+    def _follow(self, event: Any, stroke: Stroke | None, *, swapped: bool) -> Iterator[None]:
+        """Follow the mouse to its release: a click if it hardly moved, else the end of the stroke."""
+        start, position, left = tuple(event.pos), tuple(event.position), (event.button == _LEFT) != swapped
+        # Else napari pans.
+        event.handled = stroke is not None or event.handled
         moved = 0.0
         yield
         while event.type == "mouse_move":
             moved = max(moved, math.dist(start, event.pos))
+            if stroke is not None:
+                event.handled = True
+                if moved > _SLACK:
+                    self._move(stroke, event)
             yield
         if max(moved, math.dist(start, event.pos)) <= _SLACK:
-            self._clicked(position, left)
+            if stroke is not None:
+                stroke.give_up()
+            self._click(position, left)
+        elif stroke is not None:
+            # The canvas leaves out moves that follow each other quickly, so also the last one.
+            self._move(stroke, event)
+            self._end(stroke)
+
+    def _pan(self, event: Any) -> Iterator[None]:
+        """Move what is under the mouse along with it."""
+        camera, shown = camera_of(self._viewer), list(self._viewer.dims.displayed)
+        start = np.array(event.position)[shown]
+        yield
+        while event.type == "mouse_move":
+            center = np.array(camera.center, float)
+            center[-len(shown) :] += start - np.array(event.position)[shown]
+            camera.center = tuple(center)
+            event.handled = True
+            yield
+
+    @told
+    def _begin(self, event: Any, shift: bool, strokes: list[Stroke | None]) -> None:
+        strokes.append(self._prompting.begin(tuple(event.position), swapped=shift))
+
+    @told
+    def _move(self, stroke: Stroke, event: Any) -> None:
+        stroke.move(self._prompting.place(tuple(event.position)))
+
+    @told
+    def _end(self, stroke: Stroke) -> None:
+        stroke.end()
+
+    @told
+    def _click(self, position: tuple[float, ...], left: bool) -> None:
+        self._prompting.click(position, left=left)

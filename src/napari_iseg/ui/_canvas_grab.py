@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import PromptError
-from napari_iseg.ui._canvas import camera_of
+from napari_iseg.ui._viewer_parts import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,15 +9,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from psygnal import Signal
 
 from napari_iseg.errors import ImageError, PromptError
 from napari_iseg.interactions import Click
 from napari_iseg.interactions.prompts import check_inside, with_choice
 from napari_iseg.ui._answering import Answering
-from napari_iseg.ui._canvas import camera_of
 from napari_iseg.ui._classes import Classes
+from napari_iseg.ui._confidence import is_image
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._object_edits import ObjectEdits
@@ -25,12 +25,14 @@ from napari_iseg.ui._plane_view import locate
 from napari_iseg.ui._project import Project
 from napari_iseg.ui._protection import Guard
 from napari_iseg.ui._state import State
+from napari_iseg.ui._viewer_parts import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from napari.viewer import Viewer
 
+    from napari_iseg.inference.mask_refinement import MaskRefinement
     from napari_iseg.interactions import Prompt
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import FinishedObject
@@ -102,7 +104,7 @@ class Controller:
     @property
     def images(self) -> list[Any]:
         """The Image layers, topmost first."""
-        return [layer for layer in reversed(list(self._viewer.layers)) if isinstance(layer, Image)]
+        return [layer for layer in reversed(list(self._viewer.layers)) if is_image(layer)]
 
     @property
     def image(self) -> Any:
@@ -214,10 +216,18 @@ class Controller:
     def set_threshold(self, value: float) -> None:
         """Set the probability above which a pixel belongs to the mask, in (0, 1); the masks follow at once."""
         self.answering.threshold = value
+        self._set_in_sessions("threshold", value)
+
+    def set_refinement(self, value: MaskRefinement) -> None:
+        """Set what is done to the mask after the threshold; the masks follow at once."""
+        self.answering.refinement = value
+        self._set_in_sessions("refinement", value)
+
+    def _set_in_sessions(self, name: str, value: Any) -> None:
         for project in self._projects:
             for work in project.works:
                 if work.session is not None:
-                    work.session.threshold = value
+                    setattr(work.session, name, value)
                     project.draw_mask(work)
         self.changed.emit()
 
@@ -243,16 +253,49 @@ class Controller:
             raise ImageError("There is no image to click on; open one first.")
         if work is None:
             raise ImageError(self.no_plane_reason)
-        click = Click(*locate(project.image, work.plane, position), positive=include)
-        check_inside(click, work.shape)
-        self.answering.failure = ""
+        self.give(Click(*locate(project.image, work.plane, position), positive=include))
+
+    def give(self, prompt: Prompt, work: PlaneWork | None = None) -> None:
+        """Take one more prompt for an unfinished object, as one step that undo takes back.
+
+        Parameters
+        ----------
+        prompt
+            Anything but a choice.
+        work
+            The object; None for the one on the plane that is shown.
+
+        Raises
+        ------
+        PromptError
+            If it lies outside the image; nothing has changed then.
+        """
+        project, work = self._project, work or self.work
+        if project is None or work is None or not project.owns(work):
+            return
+        check_inside(prompt, work.shape)
         if work.accept_on_answer:
-            # The present object is as good as finished: this click belongs to the next one.
-            work.next_clicks.append(click)
+            # The present object is as good as finished: this prompt belongs to the next one.
+            self.answering.failure = ""
+            work.next_clicks.append(prompt)
+            self._edited(project, work)
         else:
-            work.edit((*work.prompts, click))
+            self.change((*work.prompts, prompt), work)
+
+    def change(self, prompts: tuple[Prompt, ...], work: PlaneWork) -> None:
+        """Make these the prompts of an unfinished object, as one step that undo takes back."""
+        project = self._project
+        if project is not None and project.owns(work) and not work.accept_on_answer:
+            self.answering.failure = ""
+            work.edit(prompts)
             work.taken_back = None
-        self._edited(project, work)
+            self._edited(project, work)
+
+    def run(self) -> None:
+        """Have the waiting prompts answered now, where they are not answered by themselves."""
+        project, work = self._project, self.work
+        if project is not None and work is not None and work.pending and work.job is None:
+            self.answering.ask(project, work, wanted=True)
 
     @property
     def no_plane_reason(self) -> str:
@@ -265,21 +308,7 @@ class Controller:
         """Make one of the proposals the answer, as one step that undo takes back."""
         project, work = self._project, self.work
         if project is not None and work is not None and not work.pending:
-            self.give(with_choice(work.prompts, index))
-
-    def give(self, prompts: tuple[Prompt, ...]) -> None:
-        """Make these the prompts of the unfinished object on the canvas, as one step that undo takes back.
-
-        Raises
-        ------
-        PromptError
-            If one lies outside the image; nothing has changed then.
-        """
-        project, work = self._project, self.work
-        if project is not None and work is not None:
-            work.edit(prompts)
-            work.taken_back = None
-            self._edited(project, work)
+            self.change(with_choice(work.prompts, index), work)
 
     def undo(self) -> None:
         """Take back what was done last: a click, else the acceptance on this plane, else a stroke in a Labels layer."""
@@ -473,14 +502,14 @@ class Controller:
     def _choose_first_image(self) -> None:
         active = self._viewer.layers.selection.active
         images = self.images
-        first = active if isinstance(active, Image) else images[0] if images else None
+        first = active if is_image(active) else images[0] if images else None
         self.choose_image(first)
 
     def _on_inserted(self, event: Any) -> None:
         layer = event.value
         if isinstance(layer, Labels):
             layer.events.paint.connect(self._on_paint)
-        if not isinstance(layer, Image):
+        if not is_image(layer):
             return
         untouched = self._project is None or not (self._project.has_unfinished or self._project.finished.records)
         if untouched:
@@ -500,7 +529,7 @@ class Controller:
             elif project.layers.is_objects(layer) and project.finished.records:
                 count = _objects_in_words(len(project.finished.records))
                 self.said.emit(f"The layer {layer.name!r} with {count} was removed; undo brings it back.")
-        if isinstance(layer, Image):
+        if is_image(layer):
             self.images_changed.emit()
         self.changed.emit()
 

@@ -1,4 +1,4 @@
-"""The three layers that the plugin adds to an image: objects, live mask and prompts. They are views only."""
+"""The layers that the plugin adds to an image: objects, live mask, clicks, boxes and scribbles. They are views only."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_iseg.ui._placement import follow_placement, placement_of
 from napari_iseg.ui._plane_view import grid_shape
+from napari_iseg.ui._prompt_shapes import PromptShapes
+from napari_iseg.ui._viewer_parts import camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +33,6 @@ _TINT, _EDGE = 1, 2
 _POINTS_PER_IMAGE = 40
 _SYMBOLS = {True: "disc", False: "x"}
 _COLOURS = {True: INCLUDE, False: EXCLUDE}
-_PLACEMENT = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
 class WorkLayers:
@@ -51,8 +53,11 @@ class WorkLayers:
         self._objects: Any = None
         self._live: Any = None
         self._prompts: Any = None
+        self._strokes: Any = None
+        self.shapes = PromptShapes(self._strokes_layer, lambda: self._is_shown(self._strokes), self._pixel, _COLOURS)
         self._given: list[tuple[PlaneAddress, Click]] = []
-        self._drawn: dict[PlaneAddress, Window] = {}
+        self._drawn: dict[PlaneAddress, tuple[slice, slice]] = {}
+        follow_placement(image, self._shown_ones)
 
     @property
     def objects(self) -> Any:
@@ -102,9 +107,12 @@ class WorkLayers:
 
     def show(self, *, visible: bool) -> None:
         """Show or hide the live mask and the prompts; the finished objects stay as they are."""
-        for layer in (self._live, self._prompts):
-            if self._is_shown(layer):
+        for layer in self._shown_ones():
+            if not self.is_objects(layer):
                 layer.visible = visible
+
+    def _shown_ones(self) -> list[Any]:
+        return [layer for layer in (self._objects, self._live, self._prompts, self._strokes) if self._is_shown(layer)]
 
     def draw_prompts(self, prompts: Iterable[tuple[PlaneAddress, Click]]) -> None:
         """Show these prompts and no others."""
@@ -145,11 +153,30 @@ class WorkLayers:
         layer = self._live_mask()
         view = self._on_plane(layer.data, plane)
         if drawn is not None:
-            view[drawn.slices] = 0
+            view[drawn] = 0
         if session is not None and prediction is not None:
-            window = prediction.window
-            view[window.slices] = _outlined(session.probability[window.slices] > session.threshold)
-            self._drawn[plane] = window
+            box = _grown(prediction.window, session)
+            view[box] = _outlined(session.mask[box])
+            self._drawn[plane] = box
+        layer.refresh(extent=False, highlight=False, thumbnail=False)
+
+    def is_live_mask(self, layer: Any) -> bool:
+        """Whether ``layer`` is the live mask."""
+        return self._live is not None and bool(layer == self._live)
+
+    def shown_mask(self, plane: PlaneAddress) -> NDArray[np.bool_]:
+        """Return the live mask of a plane as it is drawn, (H, W) bool, a copy."""
+        return np.asarray(self._on_plane(self._live_mask().data, plane) > 0)
+
+    def draw_painted(self, plane: PlaneAddress, mask: NDArray[np.bool_], box: tuple[slice, slice]) -> None:
+        """Draw a piece of a mask, (H, W) bool, that is being painted; ``box`` holds all that changed, and a margin."""
+        layer = self._live_mask()
+        # The edge of the box is no edge of the mask: one pixel more is looked at than is drawn.
+        wide = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)
+        inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))
+        self._on_plane(layer.data, plane)[box] = _outlined(mask[wide])[inner]
+        drawn = self._drawn.get(plane)
+        self._drawn[plane] = _union(box, drawn) if drawn is not None else box
         layer.refresh(extent=False, highlight=False, thumbnail=False)
 
     def preview(self, plane: PlaneAddress, mask: NDArray[np.bool_]) -> None:
@@ -162,18 +189,16 @@ class WorkLayers:
         mask
             (H, W) bool.
         """
-        from napari_iseg.inference.prediction import Window
-
         layer = self._live_mask()
         view = self._on_plane(layer.data, plane)
         drawn = self._drawn.pop(plane, None)
         if drawn is not None:
-            view[drawn.slices] = 0
+            view[drawn] = 0
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if len(rows):
-            window = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-            view[window.slices] = _outlined(mask[window.slices])
-            self._drawn[plane] = window
+            box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+            view[box] = _outlined(mask[box])
+            self._drawn[plane] = box
         layer.refresh(extent=False, highlight=False, thumbnail=False)
 
     def _on_plane(self, labels: NDArray[Any], plane: PlaneAddress) -> NDArray[Any]:
@@ -218,6 +243,25 @@ class WorkLayers:
             self._given = []
         return self._prompts
 
+    def _strokes_layer(self) -> Any:
+        if not self._is_shown(self._strokes):
+            from napari.layers import Shapes
+
+            layer = Shapes(None, ndim=len(self._shape), name=self._name("Boxes and scribbles"), **self._placement())
+            layer.opacity = 0.8
+            layer.editable = False
+            camera_of(self._viewer).events.zoom.connect(self._on_zoom)
+            self._strokes = self._add(layer)
+        return self._strokes
+
+    def _on_zoom(self, _event: Any = None) -> None:
+        self.shapes.follow_zoom()
+
+    def _pixel(self) -> float:
+        """Return the size of a screen pixel in pixels of the image, about."""
+        size = np.abs(np.asarray(self._image.scale, float))[-2:].mean()
+        return float(1 / (camera_of(self._viewer).zoom * size))
+
     def _add_labels(self, name: str, data: NDArray[Any], opacity: float) -> Any:
         from napari.layers import Labels
 
@@ -233,15 +277,27 @@ class WorkLayers:
         return layer
 
     def _placement(self) -> dict[str, Any]:
-        return {name: getattr(self._image, name) for name in _PLACEMENT if name != "affine"} | {
-            "affine": np.asarray(self._image.affine)
-        }
+        return placement_of(self._image)
 
     def _name(self, name: str) -> str:
         return name if name not in self._viewer.layers else f"{name} of {self._image.name}"
 
     def _is_shown(self, layer: Any) -> bool:
         return layer is not None and layer in self._viewer.layers
+
+
+def _grown(window: Window, session: Session) -> tuple[slice, slice]:
+    """Return a window with the margin that smoothing may add to a mask, as far as the plane goes."""
+    margin = int(np.ceil(3 * session.refinement.smoothing)) if 0 not in window.shape else 0
+    return (
+        slice(max(window.row_start - margin, 0), min(window.row_stop + margin, session.shape[0])),
+        slice(max(window.column_start - margin, 0), min(window.column_stop + margin, session.shape[1])),
+    )
+
+
+def _union(box: tuple[slice, slice], other: tuple[slice, slice]) -> tuple[slice, slice]:
+    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(box, other, strict=True))
+    return rows, columns
 
 
 def _outlined(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import ExportError, PromptError
+from napari_iseg.inference.mask_refinement import PLAIN
 from napari_iseg.ui._layers import LABEL_TYPE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_iseg.inference.mask_refinement import MaskRefinement
     from napari_iseg.inference.session import Session
     from napari_iseg.interactions import Prompt
     from napari_iseg.planes import PlaneAddress
@@ -35,7 +37,7 @@ class FinishedObject:
         Where it lies.
     choice
         The method, weights and options that it was made with.
-    prompts, threshold
+    prompts, threshold, refinement
         What it was made from.
     pixels
         How many pixels it got.
@@ -63,6 +65,7 @@ class FinishedObject:
     prompts: tuple[Prompt, ...]
     threshold: float
     pixels: int = 0
+    refinement: MaskRefinement = PLAIN
     session: Session | None = None
     overwrite: bool = False
     indices: tuple[NDArray[np.intp], ...] = field(default=(), repr=False)

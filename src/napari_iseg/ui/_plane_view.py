@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["full_data", "grid_shape", "locate", "plane_shape", "shown_plane"]
+__all__ = [
+    "full_data",
+    "grid_shape",
+    "locate",
+    "on_screen",
+    "pixels_between",
+    "plane_shape",
+    "plane_to_world",
+    "shown_plane",
+]
 
 
 def full_data(image: Any) -> Any:
@@ -99,3 +108,79 @@ def _world_to_data(image: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]
     linear, offset = _data_to_world(image)
     inverse = np.linalg.inv(linear)
     return inverse.astype(np.float64), np.asarray(-inverse @ offset, np.float64)
+
+
+def on_screen(image: Any, plane: PlaneAddress, places: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Find where places on a plane lie in the world, as napari draws them.
+
+    Parameters
+    ----------
+    image
+        An Image layer.
+    plane
+        The plane of it that is shown.
+    places
+        (n, 2) rows and columns in pixels.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, 2) world coordinates along the plane's row axis and column axis.
+    """
+    linear, offset = _data_to_world(image)
+    axes = [plane.rows, plane.columns]
+    return np.asarray(places @ linear[np.ix_(axes, axes)].T + offset[axes])
+
+
+def plane_to_world(image: Any, plane: PlaneAddress, corner: tuple[int, int]) -> NDArray[np.float64]:
+    """Return the affine of a piece of a plane, given as an array with one entry along every axis that is not shown.
+
+    Parameters
+    ----------
+    image
+        An Image layer.
+    plane
+        A plane of it.
+    corner
+        (row, column) of the piece's first pixel.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n + 1, n + 1) for the n axes of the image's grid: from the piece's pixels to the world.
+    """
+    linear, offset = _data_to_world(image)
+    affine = np.eye(len(offset) + 1)
+    affine[:-1, :-1] = linear
+    affine[:-1, -1] = offset + linear @ np.array(plane.point(*corner))
+    return affine
+
+
+def pixels_between(image: Any, plane: PlaneAddress, layer: Any, point: Sequence[float]) -> NDArray[np.float64]:
+    """Return where the pixels of a plane lie in another layer.
+
+    Parameters
+    ----------
+    image
+        An Image layer.
+    plane
+        A plane of it.
+    layer
+        Any layer.
+    point
+        A position in world coordinates along all of the viewer's axes, for axes that the image lacks.
+
+    Returns
+    -------
+    numpy.ndarray
+        (n, 3) for the layer's n axes: its pixel along axis k is ``m[k] @ (row, column, 1)``.
+    """
+    linear, offset = _data_to_world(image)
+    world = np.zeros((len(point), 3))
+    world[:, 2] = point
+    world[-image.ndim :, :2] = linear[:, [plane.rows, plane.columns]]
+    world[-image.ndim :, 2] = offset + linear @ np.array(plane.point(0, 0))
+    inverse, back = _world_to_data(layer)
+    there = inverse @ world[-layer.ndim :]
+    there[:, 2] += back
+    return np.asarray(there)

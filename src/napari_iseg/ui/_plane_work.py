@@ -10,7 +10,7 @@ from napari_iseg.interactions.prompts import check_inside
 
 if TYPE_CHECKING:
     from napari_iseg.inference.encoded_image import EncodedImage
-    from napari_iseg.interactions import Click, Prompt
+    from napari_iseg.interactions import Prompt
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._edit_history import Edit
     from napari_iseg.ui._method_choice import MethodChoice
@@ -44,7 +44,7 @@ class PlaneWork:
     accept_on_answer
         The user accepted before the answer came.
     next_clicks
-        Clicks given after that, for the next object.
+        Prompts given after that, for the next object.
     taken_back
         The finished object that this one was, if its acceptance was undone; redo finishes it again.
     label
@@ -70,7 +70,7 @@ class PlaneWork:
         self.job: Job | None = None
         self.asked_at = 0.0
         self.accept_on_answer = False
-        self.next_clicks: list[Click] = []
+        self.next_clicks: list[Prompt] = []
         self.taken_back: TakenBack | None = None
         self.label: int | None = None
         self.choice: MethodChoice | None = None

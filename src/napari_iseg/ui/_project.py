@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import IsegError, PromptError
-from napari_iseg.interactions import Click
+from napari_iseg.interactions import Box, Click, Scribble
 from napari_iseg.ui._edit_history import EditHistory
 from napari_iseg.ui._layers import WorkLayers
 from napari_iseg.ui._method_choice import chosen_in
@@ -17,13 +17,14 @@ from napari_iseg.ui._plane_view import grid_shape, plane_shape, shown_plane
 from napari_iseg.ui._plane_work import PlaneWork
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     import numpy as np
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
     from napari_iseg.inference.session import Session
+    from napari_iseg.interactions import Prompt
     from napari_iseg.io.session_file import SavedObject
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._method_choice import MethodChoice
@@ -98,15 +99,22 @@ class Project:
         while len(self._planes) > _KEPT_PLANES:
             self._planes.popitem(last=False)
 
-    def draw_prompts(self) -> None:
-        """Show the prompts of every plane's unfinished object; napari shows those of the plane on the canvas."""
-        self.layers.draw_prompts(list(self._clicks()))
+    def draw_prompts(self, drafts: Mapping[PlaneAddress, tuple[Prompt, ...]] | None = None) -> None:
+        """Show the prompts of every plane's unfinished object; napari shows those of the plane on the canvas.
 
-    def _clicks(self) -> Iterator[tuple[PlaneAddress, Click]]:
+        Parameters
+        ----------
+        drafts
+            Prompts to show in place of those that a plane has.
+        """
+        given = list(self._given(drafts or {}))
+        self.layers.draw_prompts([(plane, prompt) for plane, prompt in given if isinstance(prompt, Click)])
+        self.layers.shapes.draw([(plane, prompt) for plane, prompt in given if isinstance(prompt, Box | Scribble)])
+
+    def _given(self, drafts: Mapping[PlaneAddress, tuple[Prompt, ...]]) -> Iterator[tuple[PlaneAddress, Prompt]]:
         for work in self._works.values():
-            for prompt in (*work.prompts, *work.next_clicks):
-                if isinstance(prompt, Click):
-                    yield work.plane, prompt
+            for prompt in (*drafts.get(work.plane, work.prompts), *work.next_clicks):
+                yield work.plane, prompt
 
     def draw_mask(self, work: PlaneWork) -> None:
         """Show the mask of a work; while an answer is awaited the last one stays."""
@@ -133,6 +141,7 @@ class Project:
             choice=work.choice or choice,
             prompts=session.prompts,
             threshold=session.threshold,
+            refinement=session.refinement,
             session=session,
             overwrite=overwrite,
         )

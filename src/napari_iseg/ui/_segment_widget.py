@@ -22,22 +22,27 @@ from napari_iseg.io import LABEL_ENDINGS
 from napari_iseg.ui._candidates import Candidates
 from napari_iseg.ui._canvas import CanvasClicks
 from napari_iseg.ui._canvas_grab import CanvasGrab
+from napari_iseg.ui._confidence import Confidence
 from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
+from napari_iseg.ui._mask_options import MaskOptions
 from napari_iseg.ui._matting import MattingRow
 from napari_iseg.ui._method_form import MethodForm
 from napari_iseg.ui._objects_panel import ObjectsPanel
 from napari_iseg.ui._options_form import OptionsForm
+from napari_iseg.ui._prompting import Prompting
 from napari_iseg.ui._proposals_list import ProposalsPanel
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
+from napari_iseg.ui._tips import Tips
+from napari_iseg.ui._tool_bar import ToolBar
 from napari_iseg.ui._tool_panel import ToolPanel
 from napari_iseg.ui._workers import Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from napari.viewer import Viewer
 
@@ -65,13 +70,19 @@ class SegmentWidget(QWidget):
         self.controller = Controller(napari_viewer, self._workers, load)
         self.files = Files(self.controller, self._workers, load)
         self.panel = ToolPanel(self.controller, self)
+        self.prompting = Prompting(napari_viewer, self.controller, self._workers)
+        self.tools = ToolBar(self.prompting, self.controller, self.panel)
+        self.mask_options = MaskOptions(self.controller, Confidence(napari_viewer, self.controller), self.panel)
+        self.panel.put(self.tools, self.mask_options)
+        self.tips = Tips(napari_viewer, self.controller, self)
+        self.tools.sheet_shown.connect(self.tips.sheet_opened)
         self._build()
         add_key(self, EXPORT, self.ask_where_to_export)
         # Not at once: the dock is painted first, then the method is loaded.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._prepare)
-        self._connect(CanvasClicks(napari_viewer, self._on_click, self._wants_click))
+        self._connect(CanvasClicks(napari_viewer, self.prompting, self._wants_click))
         self._on_images()
         self._refresh()
 
@@ -87,6 +98,7 @@ class SegmentWidget(QWidget):
         self.proposals = ProposalsPanel(self.controller, candidates)
         self.matting = MattingRow(self._viewer, self.controller, self._workers)
         self.status = StatusLine()
+        self.status.cancel_button.clicked.connect(self.controller.cancel)
         self.objects = ObjectsPanel(self._viewer, self.controller, CanvasGrab(self._viewer, self.controller))
         self.export_button = QPushButton(f"Export…  ({EXPORT})")
         self.export_button.setToolTip("Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid.")
@@ -126,12 +138,13 @@ class SegmentWidget(QWidget):
         viewer.layers.selection.events.active.connect(self._on_active)
         self._active: Any = None
         self._on_active()
-        on_active = self._on_active
+        on_active, tips = self._on_active, self.tips
 
         def let_go() -> None:
             # Of this object only the Python half is left when it is destroyed; none of its widgets may be touched.
             workers.close()
             canvas.close()
+            tips.close()
             controller.close()
             viewer.layers.selection.events.active.disconnect(on_active)
 
@@ -179,10 +192,6 @@ class SegmentWidget(QWidget):
         medical = source is not None and source.name.lower().endswith((".nii", ".nii.gz"))
         name = f"{image.name}_labels{'.nii.gz' if medical else '.tif'}"
         return str(source.parent / name) if source is not None else name
-
-    @told
-    def _on_click(self, position: Sequence[float], left: bool) -> None:
-        self.controller.click(position, include=left == self.controller.include)
 
     def _wants_click(self) -> bool:
         free = not (self.controller.busy_tool or self.objects.has_mouse)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QToolButton, QWidget
 
+from napari_iseg.ui._keys import CANCEL, RUN, key_now
 from napari_iseg.ui._state import State
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ class StatusLine(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self._sign, alignment=Qt.AlignmentFlag.AlignTop)
         layout.addWidget(self._text, stretch=1)
+        self.cancel_button = QToolButton()
+        self.cancel_button.setText(f"Cancel ({key_now(CANCEL)})")
+        self.cancel_button.setToolTip("Stop computing and take the last prompt back.")
+        self.cancel_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.cancel_button.hide()
+        layout.addWidget(self.cancel_button, alignment=Qt.AlignmentFlag.AlignTop)
+        self._can_cancel = False
         self._busy_text = ""
         self._frame = 0
         self._timer = QTimer(self)
@@ -52,6 +60,9 @@ class StatusLine(QWidget):
     def show_state(self, controller: Controller) -> None:
         """Say what the controller is doing."""
         state = controller.state
+        self._can_cancel = state in (State.COMPUTING, State.ACCEPTING)
+        if not self._can_cancel:
+            self.cancel_button.hide()
         if state in _BUSY:
             self._busy_text = _sentence(controller)
             if not self._timer.isActive():
@@ -76,6 +87,7 @@ class StatusLine(QWidget):
         self._sign.setText(_FRAMES[self._frame])
         self._set_mood("busy")
         self._text.setText(self._busy_text)
+        self.cancel_button.setVisible(self._can_cancel)
 
     def _set_mood(self, mood: str) -> None:
         # Readable on napari's dark and light backgrounds alike; the sign's form tells the same as its colour.
@@ -100,6 +112,9 @@ def _sentence(controller: Controller) -> str:
             return answering.failure
     if controller.busy_tool:
         return f"A tool of the layer '{controller.busy_tool}' has the mouse; choose its pan/zoom tool to click objects."
+    work = controller.work
+    if work is not None and work.pending:
+        return f"Prompts are waiting; Run ({key_now(RUN)}) answers them."
     parts = [
         answering.device,
         f"{answering.milliseconds:.0f} ms a click" if answering.milliseconds is not None else "ready",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
-from napari_iseg.ui._keys import ACCEPT, CANCEL, REDO, TOGGLE, UNDO, add_key
+from napari_iseg.ui._keys import ACCEPT, CANCEL, REDO, TOGGLE, UNDO, add_key, key_now, on_keys_changed
 from napari_iseg.ui._protection_row import ProtectionRow
 from napari_iseg.ui._state import State
 from napari_iseg.ui._telling import told
@@ -35,9 +35,10 @@ class ToolPanel(QWidget):
         self._controller = controller
         self._make_buttons()
         self._make_threshold()
-        layout = QVBoxLayout(self)
+        layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(self._grid())
+        layout.addLayout(self._undo_row())
         layout.addWidget(self.accept_button)
         layout.addWidget(self.protection)
         add_key(self, TOGGLE, controller.toggle_include)
@@ -45,24 +46,42 @@ class ToolPanel(QWidget):
         add_key(self, REDO, controller.redo)
         add_key(self, ACCEPT, self._accept)
         self._cancel_key = add_key(self, CANCEL, controller.cancel)
+        on_keys_changed(self, self._label)
+        self._label()
+
+    def put(self, tools: QWidget, mask_options: QWidget) -> None:
+        """Put the tools above the other controls, and what is done to the mask below the threshold."""
+        self._layout.insertWidget(0, tools)
+        self._layout.insertWidget(2, mask_options)
 
     def _make_buttons(self) -> None:
         controller = self._controller
-        self.include_button = _sign_button(f"●  Include  ({TOGGLE})", "Left click includes, right click excludes.")
-        self.exclude_button = _sign_button(f"✕  Exclude  ({TOGGLE})", "Left click excludes, right click includes.")
+        self.include_button = _sign_button("Left click includes, right click excludes.")
+        self.exclude_button = _sign_button("Left click excludes, right click includes.")
         self._signs = QButtonGroup(self)
         self._signs.addButton(self.include_button)
         self._signs.addButton(self.exclude_button)
         self.include_button.clicked.connect(self._on_sign)
         self.exclude_button.clicked.connect(self._on_sign)
-        self.undo_button = QPushButton(f"Undo  ({UNDO})")
+        self.undo_button = QPushButton()
         self.undo_button.clicked.connect(controller.undo)
-        self.redo_button = QPushButton(f"Redo  ({REDO})")
+        self.redo_button = QPushButton()
         self.redo_button.clicked.connect(controller.redo)
-        self.accept_button = QPushButton(f"Accept, next object  ({ACCEPT})")
+        self.accept_button = QPushButton()
         self.accept_button.setToolTip("Write the object into the layer 'Objects' and begin the next one.")
         self.accept_button.clicked.connect(self._accept)
         self.protection = ProtectionRow(controller)
+
+    def _label(self) -> None:
+        for button, words, key in (
+            (self.include_button, "●  Include", TOGGLE),
+            (self.exclude_button, "✕  Exclude", TOGGLE),
+            (self.undo_button, "Undo", UNDO),
+            (self.redo_button, "Redo", REDO),
+            (self.accept_button, "Accept, next object", ACCEPT),
+        ):
+            now = key_now(key)
+            button.setText(f"{words}  ({now})" if now else words)
 
     def _make_threshold(self) -> None:
         slider: Any = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
@@ -70,6 +89,7 @@ class ToolPanel(QWidget):
         slider.setSingleStep(0.01)
         slider.setDecimals(2)
         slider.setValue(self._controller.answering.threshold)
+        slider.setAccessibleName("Threshold")
         slider.setToolTip("How sure the method must be of a pixel: lower makes the object larger, higher smaller.")
         slider.valueChanged.connect(self._controller.set_threshold)
         self.threshold_slider = slider
@@ -80,9 +100,13 @@ class ToolPanel(QWidget):
         grid.addWidget(self.exclude_button, 0, 1)
         grid.addWidget(QLabel("Threshold"), 1, 0)
         grid.addWidget(self.threshold_slider, 1, 1)
-        grid.addWidget(self.undo_button, 2, 0)
-        grid.addWidget(self.redo_button, 2, 1)
         return grid
+
+    def _undo_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(self.undo_button)
+        row.addWidget(self.redo_button)
+        return row
 
     def refresh(self) -> None:
         """Show the controller's state."""
@@ -106,8 +130,8 @@ class ToolPanel(QWidget):
         self._controller.accept()
 
 
-def _sign_button(text: str, tip: str) -> QPushButton:
-    button = QPushButton(text)
+def _sign_button(tip: str) -> QPushButton:
+    button = QPushButton()
     button.setCheckable(True)
     button.setToolTip(f"{tip} {TOGGLE} swaps.")
     return button

@@ -1,0 +1,121 @@
+"""What happens to the mask after the method: smoothing, holes, parts; whether confidence is shown; when to run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QWidget
+from superqt import QLabeledDoubleSlider
+
+from napari_iseg.ui._keys import RUN, add_key, key_now, on_keys_changed
+
+if TYPE_CHECKING:
+    from napari_iseg.inference.mask_refinement import MaskRefinement
+    from napari_iseg.ui._confidence import Confidence
+    from napari_iseg.ui._controller import Controller
+
+__all__ = ["MaskOptions"]
+
+_MOST = 6.0
+
+
+class MaskOptions(QWidget):
+    """A thin view on a controller's refinement.
+
+    Parameters
+    ----------
+    controller
+        Whose masks.
+    confidence
+        The layer that shows how sure the method is.
+    parent
+        The panel; while it is disabled the keys are silent.
+    """
+
+    def __init__(self, controller: Controller, confidence: Confidence, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._controller = controller
+        # Nobody else keeps it: neither Qt nor the signals that it listens to.
+        self._confidence = confidence
+        self._make_options()
+        self.confidence_box = QCheckBox("Show confidence")
+        self.confidence_box.setToolTip("Show how sure the method is of each pixel, from dark (0) to bright (1).")
+        self.confidence_box.toggled.connect(confidence.show)
+        self.auto_box = QCheckBox("Run by itself")
+        self.auto_box.setToolTip("Off: prompts wait until you press Run, for slow methods.")
+        self.auto_box.setChecked(controller.answering.auto_run)
+        self.auto_box.toggled.connect(self._on_auto)
+        self.run_button = QPushButton()
+        self.run_button.setToolTip("Have the waiting prompts answered now.")
+        self.run_button.clicked.connect(controller.run)
+        self._run_key = add_key(self, RUN, controller.run)
+        on_keys_changed(self, self._label)
+        self._label()
+        self._lay_out()
+        controller.changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the refinement of the present object, and whether prompts wait."""
+        refinement = self._present()
+        for widget, value in (
+            (self.smoothing_slider, refinement.smoothing),
+            (self.holes_box, refinement.fill_holes),
+            (self.part_box, refinement.one_part),
+        ):
+            widget.blockSignals(True)
+            widget.setValue(value) if widget is self.smoothing_slider else widget.setChecked(value)
+            widget.blockSignals(False)
+        work = self._controller.work
+        waiting = work is not None and work.pending and work.job is None
+        self.run_button.setVisible(not self._controller.answering.auto_run)
+        self.run_button.setEnabled(waiting)
+        self._run_key.setEnabled(waiting)
+
+    def _present(self) -> MaskRefinement:
+        work = self._controller.work
+        session = work.session if work is not None else None
+        return session.refinement if session is not None else self._controller.answering.refinement
+
+    def _make_options(self) -> None:
+        slider: Any = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+        slider.setRange(0, _MOST)
+        slider.setSingleStep(0.5)
+        slider.setDecimals(1)
+        slider.setToolTip("Round the edge: how far, in pixels. 0 leaves it as the method drew it.")
+        slider.setAccessibleName("Smoothing")
+        slider.valueChanged.connect(lambda value: self._set(smoothing=float(value)))
+        self.smoothing_slider = slider
+        self.holes_box: Any = QCheckBox("Fill holes")
+        self.holes_box.setToolTip("Fill what the object encloses, except where you excluded something.")
+        self.holes_box.toggled.connect(lambda on: self._set(fill_holes=bool(on)))
+        self.part_box: Any = QCheckBox("One part")
+        self.part_box.setToolTip("Keep the parts that you clicked, or else the largest one.")
+        self.part_box.toggled.connect(lambda on: self._set(one_part=bool(on)))
+
+    def _lay_out(self) -> None:
+        grid = QGridLayout(self)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(1, 1)
+        grid.addWidget(QLabel("Smoothing"), 0, 0)
+        grid.addWidget(self.smoothing_slider, 0, 1)
+        grid.addWidget(self.holes_box, 1, 0)
+        grid.addWidget(self.part_box, 1, 1)
+        grid.addWidget(self.auto_box, 2, 0)
+        grid.addWidget(self.confidence_box, 2, 1)
+        grid.addWidget(self.run_button, 3, 0, 1, 2)
+
+    def _label(self) -> None:
+        key = key_now(RUN)
+        self.run_button.setText(f"Run  ({key})" if key else "Run")
+
+    def _set(self, **values: Any) -> None:
+        self._controller.set_refinement(replace(self._present(), **values))
+
+    def _on_auto(self, wanted: bool) -> None:
+        self._controller.answering.auto_run = wanted
+        if wanted:
+            self._controller.run()
+        self._controller.changed.emit()

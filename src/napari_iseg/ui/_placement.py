@@ -1,0 +1,42 @@
+"""Where a layer lies in the world: the plugin's layers lie where their image lies, also after it was moved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["follow_placement", "placement_of"]
+
+_PARTS = ("scale", "translate", "rotate", "shear", "affine")
+_NAMES = ("units", "axis_labels")
+
+
+def placement_of(image: Any) -> dict[str, Any]:
+    """Return the options that give a new layer an image's scale, rotation, translation, shear, affine and units."""
+    return {name: getattr(image, name) for name in (*_PARTS, *_NAMES) if name != "affine"} | {
+        "affine": np.asarray(image.affine)
+    }
+
+
+def follow_placement(image: Any, layers: Callable[[], Iterable[Any]]) -> None:
+    """Keep layers where an image lies, as long as it lives.
+
+    Parameters
+    ----------
+    image
+        An Image layer.
+    layers
+        Returns the layers to move along.
+    """
+
+    def moved(event: Any) -> None:
+        for layer in layers():
+            value = getattr(image, event.type)
+            setattr(layer, event.type, np.asarray(value) if event.type == "affine" else value)
+
+    for name in _PARTS:
+        getattr(image.events, name).connect(moved)

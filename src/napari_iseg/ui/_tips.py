@@ -1,0 +1,127 @@
+"""Numbered first-use tips on the canvas: each goes when it was followed, and all of them go for good after the last."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_iseg.interactions import Click, Scribble
+from napari_iseg.ui._keys import ACCEPT, SHEET, key_now
+from napari_iseg.ui._preferences import follow, preference, set_preference
+from napari_iseg.ui._viewer_parts import text_overlay_of
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+    from qtpy.QtCore import QObject
+
+    from napari_iseg.ui._controller import Controller
+
+__all__ = ["Tips"]
+
+_COUNT = 4
+# The keys that accept, add or clear in other annotation tools. Space is napari's own and is left alone.
+_GUESSES = ("Enter", "N", "C")
+
+
+class Tips:
+    """The tips of one dock.
+
+    Parameters
+    ----------
+    viewer
+        On whose canvas they are shown; a text that somebody else shows there is left as it is.
+    controller
+        Whose acts they follow.
+    owner
+        Lives as long as the tips.
+    """
+
+    def __init__(self, viewer: Viewer, controller: Controller, owner: QObject) -> None:
+        self._viewer = viewer
+        self._controller = controller
+        self._step = 0
+        self._shown = ""
+        self._guessed = False
+        controller.changed.connect(self.refresh)
+        follow("guidance", owner, self.refresh)
+        self._listen(_GUESSES)
+        self.refresh()
+
+    @property
+    def text(self) -> str:
+        """The tip that is shown; empty if there is none."""
+        return self._shown
+
+    def sheet_opened(self) -> None:
+        """Take notice that the sheet of keys was opened."""
+        if self._step == _COUNT - 1:
+            self._step = _COUNT
+            self.refresh()
+
+    def close(self) -> None:
+        """Take the tip off the canvas."""
+        self._listen(())
+        self._show("")
+
+    def refresh(self) -> None:
+        """Go on where the user did what a tip says."""
+        controller = self._controller
+        if not preference("guidance", "tips", True) or controller.image is None:
+            if self._step >= _COUNT:
+                self._step = 0
+            self._show("")
+            return
+        work = controller.work
+        prompts = work.prompts if work is not None else ()
+        if self._step == 0 and prompts:
+            self._step = 1
+        if self._step == 1 and any(isinstance(p, Click | Scribble) and not p.positive for p in prompts):
+            self._step = 2
+        if self._step < _COUNT - 1 and controller.finished:
+            self._step = _COUNT - 1
+        elif self._step == _COUNT - 1 and len(controller.finished) > 1:
+            self._step = _COUNT
+        if self._step >= _COUNT:
+            set_preference("guidance", "tips", False)
+            self._show("")
+            return
+        self._show(f"{self._step + 1}/{_COUNT}  {_sentence(self._step)}")
+
+    def _show(self, text: str) -> None:
+        overlay = text_overlay_of(self._viewer)
+        if overlay.text not in ("", self._shown):
+            # Somebody else's.
+            self._shown = ""
+            return
+        if text == self._shown:
+            return
+        overlay.text = self._shown = text
+        overlay.visible = bool(text)
+        overlay.position = "bottom_center"
+        overlay.font_size = 12
+
+    def _listen(self, keys: tuple[str, ...]) -> None:
+        """Bind the guesses on the viewer, where every layer's own key goes first, or let go of them."""
+        for key in keys or self._bound():
+            if keys and key not in self._viewer.keymap:
+                self._viewer.bind_key(key, self._on_guess)
+            elif not keys:
+                self._viewer.bind_key(key, None, overwrite=True)
+
+    def _bound(self) -> list[Any]:
+        return [key for key, act in self._viewer.keymap.items() if act == self._on_guess]
+
+    def _on_guess(self, _viewer: Any) -> None:
+        work = self._controller.work
+        if work is None or not work.prompts or self._guessed:
+            return
+        self._guessed = True
+        self._controller.said.emit(f"To accept the object and begin the next one press {key_now(ACCEPT)}.")
+
+
+def _sentence(step: int) -> str:
+    return (
+        "Left-click the object",
+        f"Right-click what does not belong to it; or press {key_now(ACCEPT)} if it is right",
+        f"{key_now(ACCEPT)} accepts it and begins the next one",
+        f"{key_now(SHEET)} shows every tool and key",
+    )[step]
