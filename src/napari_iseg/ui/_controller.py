@@ -272,7 +272,9 @@ class Controller:
         if labels is not None and self._strokes > 0:
             self._strokes -= 1
             labels.undo()
-        elif project is not None and work is not None and project.take_back(work.plane) is not None:
+        elif project is not None and work is not None and (record := project.take_back(work.plane)) is not None:
+            if record.session is None:
+                self._ask_as_then(project, record)
             self.changed.emit()
         elif labels is not None:
             labels.undo()
@@ -283,7 +285,10 @@ class Controller:
         if project is not None and work is not None:
             again = work.taken_back
             if again is not None and work.prompts == again.finished.prompts:
-                self._finish(project, work, overwrite=again.finished.overwrite)
+                if work.pending:
+                    self.accept()
+                else:
+                    self._finish(project, work, overwrite=again.finished.overwrite)
                 return
             if work.step(+1):
                 self._edited(project, work)
@@ -346,6 +351,11 @@ class Controller:
         events.inserted.disconnect(self._on_inserted)
         events.removed.disconnect(self._on_removed)
         self._viewer.dims.events.disconnect(self._on_dims)
+
+    def _ask_as_then(self, project: Project, record: FinishedObject) -> None:
+        """Have an object from a file, which was taken back, answered by the method that made it."""
+        self.use(record.choice)
+        self._edited(project, project.work_on(record.plane))
 
     def _edited(self, project: Project, work: PlaneWork) -> None:
         """Bring request, layers and dock in step with the present prompts of a work."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import ExportError, PromptError
+from napari_iseg.io.session_labels import mask_digest
 from napari_iseg.ui._layers import LABEL_TYPE
 
 if TYPE_CHECKING:
@@ -42,6 +43,10 @@ class FinishedObject:
         Its session with every undo step; None for an object from a file.
     overwrite
         Whether it was allowed to take pixels from other objects.
+    answered, digest
+        ``Session.answered`` and the digest of its mask before finished objects were protected; None where unknown.
+    class_name, facts
+        What else is known of it; written into session files and read again.
     indices, before
         Where it was written, one index array per axis, and the values that were there.
     """
@@ -54,6 +59,10 @@ class FinishedObject:
     pixels: int = 0
     session: Session | None = None
     overwrite: bool = False
+    answered: tuple[int, ...] | None = None
+    digest: str | None = None
+    class_name: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
     indices: tuple[NDArray[np.intp], ...] = field(default=(), repr=False)
     before: NDArray[Any] | None = field(default=None, repr=False)
 
@@ -117,12 +126,13 @@ class FinishedObjects:
         record.indices = record.plane.mask_index(free)
         record.before = layer.data[record.indices].copy()
         record.pixels = int(record.before.size)
+        record.digest = mask_digest(mask)
         layer.data_setitem(record.indices, LABEL_TYPE(record.label))
         self.records.append(record)
 
     def last_on(self, plane: PlaneAddress) -> FinishedObject | None:
         """Return the object last finished on a plane whose acceptance can be undone, or None."""
-        return next((r for r in reversed(self.records) if r.plane == plane and r.session is not None), None)
+        return next((r for r in reversed(self.records) if r.plane == plane and r.prompts), None)
 
     def erase(self, layer: Any, record: FinishedObject) -> None:
         """Take an object out again: its pixels get back what they were, unless someone painted over them since."""

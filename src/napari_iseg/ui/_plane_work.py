@@ -46,6 +46,8 @@ class PlaneWork:
         The finished object that this one was, if its acceptance was undone; redo finishes it again.
     label
         The id that it had then, or None.
+    threshold
+        Of an object from a file, until it has a session; else None.
     """
 
     def __init__(self, plane: PlaneAddress, shape: tuple[int, int], session: Session | None = None) -> None:
@@ -60,6 +62,9 @@ class PlaneWork:
         self.label: int | None = None
         self._steps: list[tuple[Prompt, ...]] = [()]
         self._position = 0
+        self.threshold: float | None = None
+        self._answered: tuple[int, ...] | None = None
+        self._resumed: tuple[Prompt, ...] = ()
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
@@ -107,11 +112,32 @@ class PlaneWork:
         self._position += by
         return True
 
+    def resume(self, prompts: tuple[Prompt, ...], answered: tuple[int, ...] | None, threshold: float) -> None:
+        """Begin with the prompts of an object from a file, to be answered as they were then.
+
+        Parameters
+        ----------
+        prompts, answered
+            As for :meth:`napari_iseg.inference.session.Session.resume`.
+        threshold
+            Its probability threshold.
+        """
+        self.cancel()
+        self.session = None
+        self._steps = [prompts[:count] for count in range(len(prompts) + 1)]
+        self._position = len(prompts)
+        self._resumed, self._answered, self.threshold = prompts, answered, threshold
+
     def open(self, encoded: EncodedImage, threshold: float) -> None:
         """Start the session and give it every step that was made meanwhile, each its own undo step."""
         self.session = Session(encoded.image, encoded.predictor, encoded=encoded)
-        self.session.threshold = threshold
-        for prompts in self._steps[1:]:
+        self.session.threshold = threshold if self.threshold is None else self.threshold
+        given = len(self._resumed)
+        if self._steps[given : given + 1] == [self._resumed]:
+            self.session.resume(self._resumed, self._answered)
+        else:
+            given = 0
+        for prompts in self._steps[given + 1 :]:
             self.session.edit(prompts)
         for _ in range(len(self._steps) - 1 - self._position):
             self.session.undo()
@@ -123,6 +149,8 @@ class PlaneWork:
             prompts = self.session.prompts
             self._steps = [prompts[:count] for count in range(len(prompts) + 1)]
             self._position = len(prompts)
+            # Another method answers in its own way.
+            self._resumed, self._answered, self.threshold = (), None, None
             self.session = None
 
     def cancel(self) -> None:

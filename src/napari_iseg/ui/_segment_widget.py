@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_iseg.io import LABEL_ENDINGS
+from napari_iseg.io import LABEL_ENDINGS, session_path
 from napari_iseg.ui._canvas import CanvasClicks
 from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._files import Files
@@ -103,10 +103,12 @@ class SegmentWidget(QWidget):
 
     def _session_row(self) -> QHBoxLayout:
         self.save_button = QPushButton("Save session…")
-        self.save_button.setToolTip("Write every object's clicks to a file, to go on another day.")
+        self.save_button.setToolTip(
+            "Write every object's clicks, and the labels, to files to go on with another day."
+        )
         self.save_button.clicked.connect(self.ask_where_to_save)
         self.load_button = QPushButton("Load session…")
-        self.load_button.setToolTip("Make the objects of a session file anew from their clicks.")
+        self.load_button.setToolTip("Put the objects of a session file back, with their clicks.")
         self.load_button.clicked.connect(self.ask_what_to_load)
         row = QHBoxLayout()
         row.addWidget(self.save_button)
@@ -140,12 +142,12 @@ class SegmentWidget(QWidget):
 
     @told
     def save_session(self, path: str | Path) -> None:
-        """Write how every object was made."""
-        self.files.save_session(path)
+        """Write how every object was made, and the labels next to it; a notification says when it is done."""
+        self.files.save_session(session_path(path))
 
     @told
     def load_session(self, path: str | Path) -> None:
-        """Make the objects of a session file anew."""
+        """Put the objects of a session file back."""
         self.files.load_session(path)
 
     def ask_where_to_export(self) -> None:
@@ -157,13 +159,14 @@ class SegmentWidget(QWidget):
 
     def ask_where_to_save(self) -> None:
         """Ask for a file and write the session to it."""
-        path, _ = QFileDialog.getSaveFileName(self, "Save session", "session.json", "Sessions (*.json)")
+        proposed = str(self.files.proposed_session() or "session.iseg.json")
+        path, _ = QFileDialog.getSaveFileName(self, "Save session", proposed, "Sessions (*.iseg.json *.json)")
         if path:
-            self.save_session(path if Path(path).suffix else f"{path}.json")
+            self.save_session(path)
 
     def ask_what_to_load(self) -> None:
         """Ask for a session file and load it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Load session", "", "Sessions (*.json)")
+        path, _ = QFileDialog.getOpenFileName(self, "Load session", "", "Sessions (*.iseg.json *.json)")
         if path:
             self.load_session(path)
 
