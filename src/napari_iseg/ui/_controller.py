@@ -103,6 +103,16 @@ class Controller:
         return self._project
 
     @property
+    def projects(self) -> list[Project]:
+        """The work on every image that is open and was chosen once."""
+        return list(self._projects)
+
+    def shown_at(self) -> tuple[Any, ...]:
+        """Return a value that changes when another plane is shown."""
+        dims = self._viewer.dims
+        return tuple(dims.point), tuple(dims.order), dims.ndisplay
+
+    @property
     def work(self) -> PlaneWork | None:
         """The unfinished object on the plane that is shown, or None where there is no such plane."""
         if self._project is None:

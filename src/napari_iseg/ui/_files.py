@@ -57,6 +57,7 @@ class Files:
     """
 
     def __init__(self, controller: Controller, workers: Workers, load: Callable[[MethodChoice], Loaded]) -> None:
+        # Told when everything of a project lies in a file of the user's.
         self.kept: Callable[[Project], None] = lambda _project: None
         self._controller = controller
         self._workers = workers
@@ -85,9 +86,13 @@ class Files:
             told += f" ({'the unfinished one' if unfinished == 1 else f'{unfinished} unfinished ones'} included)"
         self._workers.start(
             lambda _cancelled: _write(Path(path), labels, project.image),
-            lambda written: self._controller.said.emit(f"{told} exported to {written}."),
+            partial(self._exported, project, told),
             self._tell,
         )
+
+    def _exported(self, project: Project, told: str, written: Path) -> None:
+        self.kept(project)
+        self._controller.said.emit(f"{told} exported to {written}.")
 
     def save_session(self, path: str | Path, done: Callable[[], None] = lambda: None) -> None:
         """Write how every object was made, the unfinished ones included, with the labels next to it, in a thread.
@@ -105,7 +110,7 @@ class Files:
             If there is nothing to save.
         """
         project = self._project()
-        write = session_writer(Path(path), project, self._controller.answering.choice)
+        write = session_writer(session_path(path), project, self._controller.answering.choice)
 
         def written(file: Path) -> None:
             self.kept(project)
@@ -113,6 +118,18 @@ class Files:
             done()
 
         self._workers.start(lambda _cancelled: write(), written, self._tell)
+
+    def save_now(self, path: str | Path) -> None:
+        """Write the session at once, because the window closes.
+
+        Raises
+        ------
+        ExportError
+            If there is nothing to save or a file cannot be written.
+        """
+        project = self._project()
+        session_writer(session_path(path), project, self._controller.answering.choice)()
+        self.kept(project)
 
     def load_session(self, path: str | Path, done: Callable[[], None] = lambda: None) -> None:
         """Put the objects of a session file back, in a thread.
@@ -163,6 +180,7 @@ class Files:
 
     def _put_back(self, project: Project, name: str, done: Callable[[], None], there: Stored | _Made) -> None:
         self._controller.restoring = False
+        was_empty = not (project.finished.records or project.has_unfinished)
         try:
             if isinstance(there, Stored):
                 back, lost = put_back(self._controller, project, there)
@@ -173,6 +191,8 @@ class Files:
             return
         told = f"{back} of {back + lost} objects were put back from {name}."
         self._controller.said.emit(told if not lost else f"{told} The others lie under finished objects.")
+        if was_empty and not lost:
+            self.kept(project)
         self._controller.changed.emit()
         done()
 
@@ -245,7 +265,7 @@ def _read(
 ) -> Stored | _Made:
     labels = read_session_labels(path, saved)
     if labels is not None:
-        return stored(saved.objects, labels)
+        return stored(saved.objects, labels, begun_drawn=True)
 
     def predictor(item: SavedObject) -> Predictor:
         return load(chosen_in(item)).predictor

@@ -72,6 +72,13 @@ class PlaneWork:
         return self.session.prompts if self.session is not None else self._steps[self._position]
 
     @property
+    def answered(self) -> tuple[int, ...] | None:
+        """How many prompts there were at each answer, see ``Session.answered``; None where that is not known yet."""
+        if self.session is not None:
+            return self.session.answered
+        return self._answered if self.prompts == self._resumed else None
+
+    @property
     def pending(self) -> bool:
         """Whether the present prompts have no answer yet."""
         return self.session.pending if self.session is not None else bool(self.prompts)

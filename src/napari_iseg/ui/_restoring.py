@@ -9,6 +9,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_iseg.errors import ImageError
+from napari_iseg.interactions import Click
 from napari_iseg.ui._layers import LABEL_TYPE
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._objects import FinishedObject
@@ -47,7 +48,7 @@ class Stored:
     places: Mapping[int, Indices] = field(repr=False)
 
 
-def stored(objects: Sequence[SavedObject], labels: NDArray[Any]) -> Stored:
+def stored(objects: Sequence[SavedObject], labels: NDArray[Any], *, begun_drawn: bool) -> Stored:
     """Find every object's pixels; takes a while and belongs into a thread.
 
     Parameters
@@ -56,6 +57,8 @@ def stored(objects: Sequence[SavedObject], labels: NDArray[Any]) -> Stored:
         As the file tells them.
     labels
         (grid of the image) unsigned labels.
+    begun_drawn
+        Whether the unfinished objects are in the labels, too.
 
     Raises
     ------
@@ -67,7 +70,7 @@ def stored(objects: Sequence[SavedObject], labels: NDArray[Any]) -> Stored:
         raise ImageError(f"The labels have ids above {most}, which the layer 'Objects' cannot hold; renumber them.")
     kept = labels.astype(LABEL_TYPE)
     begun = [item.label for item in objects if not item.finished]
-    if begun:
+    if begun and begun_drawn:
         kept[np.isin(kept, begun)] = 0
     places: dict[int, Indices] = {}
     planes: dict[PlaneAddress, set[int]] = {}
@@ -173,8 +176,13 @@ def _add(project: Project, layer: Any, item: SavedObject, label: int, place: Ind
 def _begin_again(controller: Controller, project: Project, item: SavedObject) -> bool:
     """Give an unfinished object its prompts; not where another one has been begun on that plane."""
     work = project.work_on(item.plane)
-    if work.prompts:
+    if not work.prompts:
+        controller.use(chosen_in(item))
+        work.resume(item.prompts, item.answered, item.threshold)
+        return True
+    if work.session is not None or work.next_clicks:
         return False
-    controller.use(chosen_in(item))
-    work.resume(item.prompts, item.answered, item.threshold)
+    # The one before was accepted while its answer was still awaited, and this one begun.
+    work.accept_on_answer = True
+    work.next_clicks = [prompt for prompt in item.prompts if isinstance(prompt, Click)]
     return True

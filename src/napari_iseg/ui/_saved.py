@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import zlib
 from functools import lru_cache
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
+import numpy as np
+
+from napari_iseg.io.autosave_file import SavedImage
 from napari_iseg.io.session_file import SavedObject, SavedSession
 from napari_iseg.io.session_labels import mask_digest
+from napari_iseg.ui._plane_view import full_data, grid_shape
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,7 +26,16 @@ if TYPE_CHECKING:
     from napari_iseg.ui._project import Project
     from napari_iseg.zoo import Options
 
-__all__ = ["begun_works", "saved_record", "saved_work", "session_of", "source_of"]
+__all__ = [
+    "Numbers",
+    "begun_works",
+    "image_of",
+    "numbered_objects",
+    "saved_record",
+    "saved_work",
+    "session_of",
+    "source_of",
+]
 
 
 def source_of(image: Any) -> str | None:
@@ -55,6 +71,57 @@ def begun_works(project: Project) -> list[PlaneWork]:
     """Return the works with prompts; those with a mask first, in the order in which their labels are exported."""
     begun = [work for work in project.works if work.prompts]
     return sorted(begun, key=lambda work: work.session is None or not work.session.mask.any())
+
+
+def numbered_objects(project: Project, choice: MethodChoice, numbers: Numbers) -> tuple[tuple[int, SavedObject], ...]:
+    """Return every object with a number that stays its own, without a look at any pixel.
+
+    Parameters
+    ----------
+    project
+        The work on one image.
+    choice
+        The method of what is begun.
+    numbers
+        Gives the numbers.
+    """
+    found = [(numbers.of(record), saved_record(record)) for record in project.finished.records]
+    label = max((item.label for _, item in found), default=0)
+    for work in project.works:
+        if work.prompts:
+            label += 1
+            item = saved_work(work, choice, label)
+            found.append((numbers.of(work), item))
+            if work.next_clicks:
+                # Accepted before its answer came: these belong to the object after it.
+                following = tuple(work.next_clicks)
+                found.append((-numbers.of(work), dataclasses.replace(item, prompts=following, answered=None)))
+    return tuple(found)
+
+
+class Numbers:
+    """Gives every object a number of its own, for as long as it exists."""
+
+    def __init__(self) -> None:
+        self._given: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
+        self._next = count(1)
+
+    def of(self, thing: Any) -> int:
+        """Return the number of an object."""
+        if thing not in self._given:
+            self._given[thing] = next(self._next)
+        return self._given[thing]
+
+
+def image_of(image: Any) -> SavedImage:
+    """Return what tells an Image layer from others."""
+    data = full_data(image)
+    fingerprint = None
+    if isinstance(data, np.ndarray) and data.size:
+        # A few thousand values from all over: quick for any size.
+        steps = tuple(slice(None, None, max(1, size // 24)) for size in data.shape)
+        fingerprint = zlib.crc32(np.ascontiguousarray(data[steps]).tobytes())
+    return SavedImage(str(image.name), source_of(image), grid_shape(image), fingerprint)
 
 
 def saved_record(record: FinishedObject) -> SavedObject:
@@ -99,16 +166,18 @@ def saved_work(work: PlaneWork, choice: MethodChoice, label: int, *, digest: boo
         method=choice.method,
         weights=choice.weights_in_use,
         options=_plain(session.predictor.options if session is not None else choice.options),
-        threshold=work.threshold if session is None and work.threshold is not None else _threshold(work, choice),
-        prompts=(*work.prompts, *work.next_clicks),
-        answered=session.answered if session is not None and not work.next_clicks else None,
+        threshold=_threshold(work, choice),
+        prompts=work.prompts,
+        answered=work.answered,
         mask_sha256=mask_digest(session.mask) if digest and answer and session is not None else None,
         finished=False,
     )
 
 
 def _threshold(work: PlaneWork, choice: MethodChoice) -> float:
-    return work.session.threshold if work.session is not None else choice.options.threshold
+    if work.session is not None:
+        return work.session.threshold
+    return choice.options.threshold if work.threshold is None else work.threshold
 
 
 @lru_cache(maxsize=256)

@@ -20,7 +20,9 @@ from qtpy.QtWidgets import (
 )
 
 from napari_iseg.io import LABEL_ENDINGS, session_path
+from napari_iseg.ui._autosave import Autosaver
 from napari_iseg.ui._canvas import CanvasClicks
+from napari_iseg.ui._closing import ClosingQuestion
 from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
@@ -29,6 +31,8 @@ from napari_iseg.ui._method_form import MethodForm
 from napari_iseg.ui._objects_list import ObjectsList
 from napari_iseg.ui._options_form import OptionsForm
 from napari_iseg.ui._proposals_list import ProposalsList
+from napari_iseg.ui._recovery import Recovery
+from napari_iseg.ui._restore_banner import RestoreBanner
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._tool_panel import ToolPanel
@@ -62,7 +66,11 @@ class SegmentWidget(QWidget):
         self.controller = Controller(napari_viewer, self._workers, load)
         self.files = Files(self.controller, self._workers, load)
         self.panel = ToolPanel(self.controller, self)
+        self.autosaver = Autosaver(self.controller, self._workers, self)
+        self.files.kept = self.autosaver.mark_saved
+        self.recovery = Recovery(napari_viewer, self.controller, self._workers, self.autosaver)
         self._build()
+        self._closing = ClosingQuestion(self, self.controller, self.files, self.autosaver)
         add_key(self, EXPORT, self.ask_where_to_export)
         # Not at once: the dock is painted first, then the method is loaded.
         self._soon = QTimer(self)
@@ -71,6 +79,7 @@ class SegmentWidget(QWidget):
         self._connect(CanvasClicks(napari_viewer, self._on_click, self._wants_click))
         self._on_images()
         self._refresh()
+        self.recovery.look()
 
     def _build(self) -> None:
         self.image_box = QComboBox()
@@ -90,7 +99,9 @@ class SegmentWidget(QWidget):
         form = QFormLayout()
         form.addRow("Image", self.image_box)
         self.method.add_rows(form)
+        self.banner = RestoreBanner(self.recovery)
         layout = QVBoxLayout(self)
+        layout.addWidget(self.banner)
         layout.addLayout(form)
         layout.addWidget(self.options)
         layout.addWidget(self.status)
@@ -103,9 +114,7 @@ class SegmentWidget(QWidget):
 
     def _session_row(self) -> QHBoxLayout:
         self.save_button = QPushButton("Save session…")
-        self.save_button.setToolTip(
-            "Write every object's clicks, and the labels, to files to go on with another day."
-        )
+        self.save_button.setToolTip("Write every object's clicks, and the labels, to files to go on with another day.")
         self.save_button.clicked.connect(self.ask_where_to_save)
         self.load_button = QPushButton("Load session…")
         self.load_button.setToolTip("Put the objects of a session file back, with their clicks.")
