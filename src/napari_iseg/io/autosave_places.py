@@ -44,12 +44,15 @@ def places_for(source: str | None, name: str) -> list[Path]:
     known = hashlib.sha256(str(file).encode()).hexdigest()[:10]
     beside = [file.with_name(f".{file.name}{end}") for end in _endings()]
     may_write = file.parent.is_dir() and os.access(file.parent, os.W_OK)
-    return [*(beside if may_write else []), *(ours / f"{file.name[:60]}-{known}{end}" for end in _endings())]
+    return [
+        *(beside if may_write else []),
+        *(ours / f"{file.name.lstrip('.')[:60]}-{known}{end}" for end in _endings()),
+    ]
 
 
 def autosaves_of(source: str | None) -> list[Path]:
     """Return the autosaves that may belong to an image from a file, or to any without one; the newest first."""
-    found = list(autosave_folder().glob(f"*{ENDING}"))
+    found = list(autosave_folder().glob(f"[!.]*{ENDING}"))
     if source is not None:
         file = Path(source).absolute()
         found += file.parent.glob(f".{glob.escape(file.name)}*{ENDING}")
@@ -59,7 +62,7 @@ def autosaves_of(source: str | None) -> list[Path]:
 def every_autosave() -> list[Path]:
     """Return every autosave that is known of, the newest first; signposts to what is gone are removed."""
     folder = autosave_folder()
-    found = list(folder.glob(f"*{ENDING}"))
+    found = list(folder.glob(f"[!.]*{ENDING}"))
     for signpost in folder.glob(f"*{_SIGNPOST}"):
         target = Path(signpost.read_text(encoding="utf-8"))
         if target.is_file():

@@ -59,6 +59,7 @@ class Autosaver:
         self._workers = workers
         self._numbers = Numbers()
         self._kept: WeakKeyDictionary[Project, _Kept] = WeakKeyDictionary()
+        self._is_closed = False
         self._timer = QTimer(parent)
         self._timer.setSingleShot(True)
         self._timer.setInterval(_SOON_MS)
@@ -95,11 +96,15 @@ class Autosaver:
     def clear(self, projects: list[Project]) -> None:
         """Delete what was kept of some projects, and keep nothing more: the user saved it or does not want it."""
         for project in projects:
-            self._of(project).clear()
+            self._of(project).keeper.clear()
+
+    def close(self) -> None:
+        """Let the dock go: its layers stay in the window, but nothing is kept any more."""
+        self._is_closed = True
 
     def _soon(self) -> None:
         # Not started again by every further step: the first must not wait for the last.
-        if not self._timer.isActive():
+        if not self._is_closed and not self._timer.isActive():
             self._timer.start()
 
     def _write(self) -> None:
@@ -128,7 +133,7 @@ class Autosaver:
         kept.objects = objects
         suspects, kept.suspects = kept.suspects, set()
         kept.is_writing, kept.again = True, False
-        labels = kept.layer.data if kept.layer is not None else None
+        keeper, labels = kept.keeper, kept.layer.data if kept.layer is not None else None
 
         def written(_path: Path | None) -> None:
             kept.is_writing = False
@@ -149,39 +154,18 @@ class Autosaver:
                 self._controller.failed.emit(str(error))
 
         self._workers.start(
-            lambda _cancelled: kept.write(objects, labels, suspects, needed=not nothing_new), written, failed
+            lambda _cancelled: keeper.write(objects, labels, suspects, needed=not nothing_new), written, failed
         )
 
 
-class _Kept:
-    """What is known of one project's autosave."""
+class _Keeper:
+    """The file of one project. It knows no layer, so that a thread that still writes holds no window."""
 
-    def __init__(self, image: SavedImage, soon: Callable[[], None], position: Callable[[], Any]) -> None:
-        self.layer: Any = None
-        self.objects: Objects | None = None
-        self.saved: Objects = ()
-        self.painted = False
-        self.suspects: set[Block] = set()
-        self.is_writing = self.again = self.complained = False
-        self.done: list[Callable[[], None]] = []
+    def __init__(self, image: SavedImage) -> None:
         self._image = image
-        self._soon = soon
-        self._position = position
-        self._seen_at = position()
-        self._touched: set[Block] = set()
         self._is_cleared = False
         self._writer: AutosaveWriter | None = None
         self._lock: QLockFile | None = None
-
-    def follow(self, layer: Any) -> None:
-        """Watch the layer of finished objects, which may have become another one."""
-        if layer is None or layer is self.layer:
-            return
-        self.layer = layer
-        self._suspect_all()
-        layer.events.paint.connect(self._on_paint)
-        layer.events.set_data.connect(self._on_refresh)
-        layer.events.data.connect(self._suspect_all)
 
     def write(self, objects: Objects, labels: Any, suspects: set[Block], *, needed: bool) -> Path | None:
         """Bring the file up to date; runs in a thread, never twice at once."""
@@ -227,6 +211,34 @@ class _Kept:
                 return path
         raise IsegError(f"No autosave can be written: {tried} and others before it are taken; delete old ones.")
 
+
+class _Kept:
+    """What changed in one project since its autosave was written."""
+
+    def __init__(self, image: SavedImage, soon: Callable[[], None], position: Callable[[], Any]) -> None:
+        self.layer: Any = None
+        self.objects: Objects | None = None
+        self.saved: Objects = ()
+        self.painted = False
+        self.suspects: set[Block] = set()
+        self.is_writing = self.again = self.complained = False
+        self.done: list[Callable[[], None]] = []
+        self.keeper = _Keeper(image)
+        self._soon = soon
+        self._position = position
+        self._seen_at = position()
+        self._touched: set[Block] = set()
+
+    def follow(self, layer: Any) -> None:
+        """Watch the layer of finished objects, which may have become another one."""
+        if layer is None or layer is self.layer:
+            return
+        self.layer = layer
+        self._suspect_all()
+        layer.events.paint.connect(self._on_paint)
+        layer.events.set_data.connect(self._on_refresh)
+        layer.events.data.connect(self._suspect_all)
+
     def _on_paint(self, event: Any) -> None:
         self.painted = True
         shape = self.layer.data.shape
@@ -253,11 +265,8 @@ class _Kept:
 
 def _box(atom: Any) -> list[slice] | None:
     """Return where a step of a Labels layer's history changed pixels, None where it does not say."""
-    if isinstance(atom, tuple):
-        indices = atom[0]
-        return [slice(int(np.min(axis)), int(np.max(axis)) + 1) for axis in indices]
-    # Newer releases of napari keep a box and a mask.
-    key = getattr(atom, "slice_key", None)
-    if not isinstance(key, tuple):
+    # Newer releases of napari keep a box and a mask of what a brush painted.
+    where = getattr(atom, "slice_key", atom[0])
+    if not where:
         return None
-    return [part if isinstance(part, slice) else slice(int(part), int(part) + 1) for part in key]
+    return [part if isinstance(part, slice) else slice(int(np.min(part)), int(np.max(part)) + 1) for part in where]

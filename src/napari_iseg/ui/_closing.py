@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFileDialog, QMessageBox
@@ -10,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from napari_iseg.errors import IsegError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from qtpy.QtWidgets import QWidget
@@ -42,24 +44,26 @@ class ClosingQuestion(QObject):
         self._controller = controller
         self._files = files
         self._autosaver = autosaver
-        self._window: QWidget | None = None
+        # Not held: the window must go when it is closed.
+        self._window: Callable[[], QWidget | None] = lambda: None
         dock.installEventFilter(self)
 
     def eventFilter(self, watched: Any, event: Any) -> bool:
         """Follow the dock into its window, and keep that open if the user wishes."""
         if watched is self._dock and event.type() in (QEvent.Type.Show, QEvent.Type.ParentChange):
             self._follow()
-        elif watched is self._window and event.type() == QEvent.Type.Close and not self._may_close():
+        elif watched is self._window() and event.type() == QEvent.Type.Close and not self._may_close():
             event.ignore()
             return True
         return False
 
     def _follow(self) -> None:
         window = self._main_window()
-        if window is not self._window:
-            if self._window is not None:
-                self._window.removeEventFilter(self)
-            self._window = window
+        before = self._window()
+        if window is not before:
+            if before is not None:
+                before.removeEventFilter(self)
+            self._window = ref(window) if window is not None else lambda: None
             if window is not None:
                 window.installEventFilter(self)
 

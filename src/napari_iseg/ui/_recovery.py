@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_iseg.errors import ImageError, IsegError
 from napari_iseg.io.autosave_file import Autosave, read_autosave, read_autosave_image
@@ -19,6 +20,7 @@ from napari_iseg.ui._saved import image_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
+    from qtpy.QtCore import QObject
 
     from napari_iseg.io.autosave_file import SavedImage
     from napari_iseg.ui._autosave import Autosaver
@@ -71,6 +73,8 @@ class Recovery:
         Reads in threads.
     autosaver
         Takes over what was put back.
+    parent
+        The dock.
 
     Attributes
     ----------
@@ -82,7 +86,9 @@ class Recovery:
 
     changed = Signal()
 
-    def __init__(self, viewer: Viewer, controller: Controller, workers: Workers, autosaver: Autosaver) -> None:
+    def __init__(
+        self, viewer: Viewer, controller: Controller, workers: Workers, autosaver: Autosaver, parent: QObject
+    ) -> None:
         self.offer: Offer | None = None
         self._viewer = viewer
         self._controller = controller
@@ -90,7 +96,16 @@ class Recovery:
         self._autosaver = autosaver
         self._wanted: Offer | None = None
         self._number = 0
-        controller.images_changed.connect(self.look)
+        # Not at once: while a window closes, its images go one by one.
+        self._soon = QTimer(parent)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(100)
+        self._soon.timeout.connect(self.look)
+        controller.images_changed.connect(self._look_soon)
+        self._soon.start()
+
+    def _look_soon(self) -> None:
+        self._soon.start()
 
     def look(self) -> None:
         """Look for work on the chosen image, or on any if none is open, in a thread."""

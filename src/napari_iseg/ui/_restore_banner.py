@@ -58,9 +58,9 @@ class RestoreBanner(QFrame):
         self.setVisible(offer is not None)
 
     @told
-    def _restore(self) -> None:
+    def _restore(self, _checked: bool = False) -> None:
         self._recovery.restore()
 
     @told
-    def _discard(self) -> None:
+    def _discard(self, _checked: bool = False) -> None:
         self._recovery.discard()

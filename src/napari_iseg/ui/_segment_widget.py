@@ -68,7 +68,7 @@ class SegmentWidget(QWidget):
         self.panel = ToolPanel(self.controller, self)
         self.autosaver = Autosaver(self.controller, self._workers, self)
         self.files.kept = self.autosaver.mark_saved
-        self.recovery = Recovery(napari_viewer, self.controller, self._workers, self.autosaver)
+        self.recovery = Recovery(napari_viewer, self.controller, self._workers, self.autosaver, self)
         self._build()
         self._closing = ClosingQuestion(self, self.controller, self.files, self.autosaver)
         add_key(self, EXPORT, self.ask_where_to_export)
@@ -79,7 +79,6 @@ class SegmentWidget(QWidget):
         self._connect(CanvasClicks(napari_viewer, self._on_click, self._wants_click))
         self._on_images()
         self._refresh()
-        self.recovery.look()
 
     def _build(self) -> None:
         self.image_box = QComboBox()
@@ -126,6 +125,7 @@ class SegmentWidget(QWidget):
 
     def _connect(self, canvas: CanvasClicks) -> None:
         controller, workers, viewer = self.controller, self._workers, self._viewer
+        autosaver = self.autosaver
         controller.changed.connect(self._refresh)
         controller.images_changed.connect(self._on_images)
         controller.said.connect(self._say)
@@ -138,6 +138,7 @@ class SegmentWidget(QWidget):
         def let_go() -> None:
             # Of this object only the Python half is left when it is destroyed; none of its widgets may be touched.
             workers.close()
+            autosaver.close()
             canvas.close()
             controller.close()
             viewer.layers.selection.events.active.disconnect(on_active)
