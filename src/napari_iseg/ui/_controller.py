@@ -177,6 +177,15 @@ class Controller:
         self.images_changed.emit()
         self.changed.emit()
 
+    def let_go(self, project: Project) -> None:
+        """Forget the work on an image, which was saved; its layers stay as they are."""
+        self._projects.remove(project)
+        for work in project.works:
+            work.cancel()
+        if self._project is project:
+            self._project = None
+            self.changed.emit()
+
     def choose_method(self, name: str) -> None:
         """Use another method with its own weights and options.
 

@@ -94,15 +94,24 @@ class Files:
         self.kept(project)
         self._controller.said.emit(f"{told} exported to {written}.")
 
-    def save_session(self, path: str | Path, done: Callable[[], None] = lambda: None) -> None:
+    def save_session(
+        self,
+        path: str | Path,
+        done: Callable[[], None] = lambda: None,
+        failed: Callable[[Exception], None] | None = None,
+        *,
+        quiet: bool = False,
+    ) -> None:
         """Write how every object was made, the unfinished ones included, with the labels next to it, in a thread.
 
         Parameters
         ----------
         path
             The session file; its labels get its name.
-        done
-            Called here, later, when both are written.
+        done, failed
+            Called here, later, when both are written or when that failed; None tells the user.
+        quiet
+            Whether success needs no sentence.
 
         Raises
         ------
@@ -114,10 +123,11 @@ class Files:
 
         def written(file: Path) -> None:
             self.kept(project)
-            self._controller.said.emit(f"The session was saved to {file}.")
+            if not quiet:
+                self._controller.said.emit(f"The session was saved to {file}.")
             done()
 
-        self._workers.start(lambda _cancelled: write(), written, self._tell)
+        self._workers.start(lambda _cancelled: write(), written, failed or self._tell)
 
     def save_now(self, path: str | Path) -> None:
         """Write the session at once, because the window closes.
@@ -131,7 +141,14 @@ class Files:
         session_writer(session_path(path), project, self._controller.answering.choice)()
         self.kept(project)
 
-    def load_session(self, path: str | Path, done: Callable[[], None] = lambda: None) -> None:
+    def load_session(
+        self,
+        path: str | Path,
+        done: Callable[[], None] = lambda: None,
+        failed: Callable[[Exception], None] | None = None,
+        *,
+        quiet: bool = False,
+    ) -> None:
         """Put the objects of a session file back, in a thread.
 
         Where the labels lie next to it they are taken as they are, and no method is asked; of other sessions every
@@ -141,8 +158,10 @@ class Files:
         ----------
         path
             The session file.
-        done
-            Called here, later, when everything is back.
+        done, failed
+            Called here, later, when everything is back or when that failed; None tells the user.
+        quiet
+            Whether success needs no sentence.
 
         Raises
         ------
@@ -161,8 +180,8 @@ class Files:
         self._controller.restoring = True
         self._workers.start(
             partial(_read, Path(path), saved, full_data(project.image), self._load),
-            partial(self._put_back, project, Path(path).name, done),
-            self._not_loaded,
+            partial(self._put_back, project, "" if quiet else Path(path).name, done, failed or self._tell),
+            partial(self._not_loaded, failed or self._tell),
         )
         self._controller.changed.emit()
 
@@ -178,7 +197,14 @@ class Files:
             raise ImageError("There is no image yet; open one first.")
         return project
 
-    def _put_back(self, project: Project, name: str, done: Callable[[], None], there: Stored | _Made) -> None:
+    def _put_back(
+        self,
+        project: Project,
+        name: str,
+        done: Callable[[], None],
+        tell: Callable[[Exception], None],
+        there: Stored | _Made,
+    ) -> None:
         self._controller.restoring = False
         was_empty = not (project.finished.records or project.has_unfinished)
         try:
@@ -187,19 +213,20 @@ class Files:
             else:
                 back, lost = _add_made(project, there)
         except IsegError as error:
-            self._not_loaded(error)
+            self._not_loaded(tell, error)
             return
         told = f"{back} of {back + lost} objects were put back from {name}."
-        self._controller.said.emit(told if not lost else f"{told} The others lie under finished objects.")
+        if name or lost:
+            self._controller.said.emit(told if not lost else f"{told} The others lie under finished objects.")
         if was_empty and not lost:
             self.kept(project)
         self._controller.changed.emit()
         done()
 
-    def _not_loaded(self, error: Exception) -> None:
+    def _not_loaded(self, tell: Callable[[Exception], None], error: Exception) -> None:
         self._controller.restoring = False
         self._controller.changed.emit()
-        self._tell(error)
+        tell(error)
 
     def _tell(self, error: Exception) -> None:
         if not isinstance(error, IsegError):

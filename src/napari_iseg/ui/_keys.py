@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from qtpy.QtWidgets import QWidget
 
-__all__ = ["ACCEPT", "CANCEL", "EXPORT", "REDO", "TOGGLE", "UNDO", "add_key"]
+__all__ = ["ACCEPT", "CANCEL", "EXPORT", "NEXT_IMAGE", "PREVIOUS_IMAGE", "REDO", "TOGGLE", "UNDO", "add_key"]
 
 ACCEPT = "Q"
 TOGGLE = "T"
@@ -22,6 +22,8 @@ UNDO = "Ctrl+Z"
 REDO = "Ctrl+Shift+Z"
 EXPORT = "Ctrl+Shift+E"
 CANCEL = "Esc"
+NEXT_IMAGE = "Shift+N"
+PREVIOUS_IMAGE = "Shift+B"
 
 
 def add_key(parent: QWidget, keys: str, act: Callable[[], None]) -> QShortcut:

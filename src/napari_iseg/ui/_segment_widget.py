@@ -31,6 +31,8 @@ from napari_iseg.ui._method_form import MethodForm
 from napari_iseg.ui._objects_list import ObjectsList
 from napari_iseg.ui._options_form import OptionsForm
 from napari_iseg.ui._proposals_list import ProposalsList
+from napari_iseg.ui._queue import ImageQueue
+from napari_iseg.ui._queue_panel import QueuePanel, make_folder_button
 from napari_iseg.ui._recovery import Recovery
 from napari_iseg.ui._restore_banner import RestoreBanner
 from napari_iseg.ui._status import StatusLine
@@ -69,6 +71,7 @@ class SegmentWidget(QWidget):
         self.autosaver = Autosaver(self.controller, self._workers, self)
         self.files.kept = self.autosaver.mark_saved
         self.recovery = Recovery(napari_viewer, self.controller, self._workers, self.autosaver, self)
+        self.queue = ImageQueue(napari_viewer, self.controller, self.files, self.autosaver, self._workers)
         self._build()
         self._closing = ClosingQuestion(self, self.controller, self.files, self.autosaver)
         add_key(self, EXPORT, self.ask_where_to_export)
@@ -96,11 +99,17 @@ class SegmentWidget(QWidget):
         self.export_button.setToolTip("Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid.")
         self.export_button.clicked.connect(self.ask_where_to_export)
         form = QFormLayout()
-        form.addRow("Image", self.image_box)
+        self.folder_button = make_folder_button(self.queue, self)
+        images = QHBoxLayout()
+        images.addWidget(self.image_box, stretch=1)
+        images.addWidget(self.folder_button)
+        form.addRow("Image", images)
         self.method.add_rows(form)
         self.banner = RestoreBanner(self.recovery)
         layout = QVBoxLayout(self)
+        self.queue_panel = QueuePanel(self.queue)
         layout.addWidget(self.banner)
+        layout.addWidget(self.queue_panel)
         layout.addLayout(form)
         layout.addWidget(self.options)
         layout.addWidget(self.status)
