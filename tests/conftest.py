@@ -33,9 +33,13 @@ def shared() -> Path:
 
 @pytest.fixture(autouse=True)
 def user_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a user's folder of weights that is this test's own and does not exist yet; the real one is never seen."""
+    """Return a user's folder of weights that is this test's own and does not exist yet; the real one is never seen.
+
+    The folder of autosaves lies beside it.
+    """
     path = tmp_path / "user" / "weights"
     monkeypatch.setenv("NAPARI_ISEG_WEIGHTS", str(path))
+    monkeypatch.setenv("NAPARI_ISEG_AUTOSAVE", str(path.with_name("autosave")))
     return path
 
 

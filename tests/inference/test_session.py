@@ -244,3 +244,55 @@ def test_refinement_is_live_and_can_be_taken_off() -> None:
     assert np.array_equal(session.mask, refined)
     session.refinement = PLAIN
     assert np.array_equal(session.mask, plain)
+
+
+def test_what_was_answered_together_is_answered_together_again() -> None:
+    clicks = random_clicks(5)
+    session = new_session()
+    session.add(clicks[0])
+    # Three clicks, quicker than the answers.
+    for count in (2, 3, 4):
+        session.edit(clicks[:count])
+    session.compute()
+    session.add(clicks[4])
+    assert session.answered == (1, 4, 5)
+    one_by_one = new_session()
+    for click in clicks:
+        one_by_one.add(click)
+    assert one_by_one.answered == (1, 2, 3, 4, 5)
+    # Otherwise this test could not fail.
+    assert not np.array_equal(session.probability, one_by_one.probability)
+    again = new_session()
+    again.resume(session.prompts, session.answered)
+    assert again.pending
+    assert np.array_equal(again.compute(), session.mask)
+    assert np.array_equal(again.probability, session.probability)
+    assert again.answered == session.answered
+    again.undo()
+    again.compute()
+    session.undo()
+    assert np.array_equal(again.probability, session.probability)
+
+
+def test_a_click_before_a_resumed_answer_comes_forgets_nothing() -> None:
+    clicks = random_clicks(4)
+    session = new_session()
+    for click in clicks[:2]:
+        session.add(click)
+    session.edit(clicks[:3])
+    session.edit(clicks)
+    session.compute()
+    again = new_session()
+    again.resume(clicks[:3])
+    again.edit(clicks)
+    again.compute()
+    assert again.answered == (1, 2, 4) == session.answered
+    assert np.array_equal(again.probability, session.probability)
+
+
+@pytest.mark.parametrize("answered", [(1,), (0, 2), (2, 1), (1, 3), ()])
+def test_answers_that_cannot_have_been_are_refused(answered: tuple[int, ...]) -> None:
+    session = new_session()
+    with pytest.raises(PromptError, match="cannot have been answered"):
+        session.resume(random_clicks(2), answered)
+    assert session.prompts == ()

@@ -73,6 +73,7 @@ def test_a_chosen_proposal_comes_back_with_its_session(
     hand.widget.panel._accept()
     hand.wait()
     hand.widget.save_session(tmp_path / "session.json")
+    hand.qtbot.waitUntil((tmp_path / "session.json").exists, timeout=10000)
     saved = json.loads((tmp_path / "session.json").read_text())
     assert [prompt["kind"] for prompt in saved["objects"][0]["prompts"]] == ["click", "choice"]
     again = open_hand(discs, load=lambda _choice: Loaded(GrowingPredictor(), "CPU"))
@@ -142,6 +143,7 @@ def test_weights_from_a_file_answer_and_are_named(
     hand.wait()
     assert hand.widget.controller.work.session.predictor.network.config == TINY
     hand.widget.save_session(tmp_path / "session.json")
+    hand.qtbot.waitUntil((tmp_path / "session.json").exists, timeout=10000)
     assert json.loads((tmp_path / "session.json").read_text())["objects"][0]["weights"] == str(file)
 
 
@@ -177,9 +179,11 @@ def test_a_session_of_changed_options_is_the_same_session(
     expected = controller.work.session.mask.copy()
     assert expected.any()
     hand.widget.save_session(tmp_path / "session.json")
+    hand.qtbot.waitUntil((tmp_path / "session.json").exists, timeout=10000)
     again = open_hand(discs, load=load_method)
     again.widget.load_session(tmp_path / "session.json")
     again.wait()
+    again.widget.panel._accept()
     assert np.array_equal(np.asarray(again.layer("Objects").data) > 0, expected)
     record = again.widget.controller.finished[0]
     assert record.choice.changes == (("flip", False), ("min_crop", 40))

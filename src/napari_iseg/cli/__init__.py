@@ -13,6 +13,7 @@ from napari_iseg.cli.adapt import adapt
 from napari_iseg.cli.data import data
 from napari_iseg.cli.evaluate import evaluate
 from napari_iseg.cli.methods import methods
+from napari_iseg.cli.replay import replay
 from napari_iseg.cli.segment import segment
 from napari_iseg.cli.train import train
 from napari_iseg.cli.weights import weights
@@ -27,6 +28,7 @@ __all__ = ["app", "main"]
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 app.command()(methods)
 app.command()(segment)
+app.command()(replay)
 app.command()(evaluate)
 app.command()(train)
 app.command()(adapt)

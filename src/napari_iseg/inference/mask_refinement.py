@@ -6,8 +6,8 @@ it stays, and a mask that the user gave is taken as it is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy import ndimage
@@ -17,7 +17,7 @@ from napari_iseg.interactions import Click, MaskPrompt, Scribble
 from napari_iseg.interactions.drawing import draw_stroke
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,6 +66,27 @@ class MaskRefinement:
     def __bool__(self) -> bool:
         """Whether it does anything."""
         return self.smoothing > 0 or self.fill_holes or self.one_part
+
+    @classmethod
+    def of_facts(cls, facts: Mapping[str, Any]) -> MaskRefinement:
+        """Return what a session file says of an object, see :meth:`facts`; nothing where it says nothing.
+
+        Raises
+        ------
+        OptionError
+            If it says what cannot be.
+        """
+        said = facts.get("refinement", {})
+        try:
+            return cls(**said)
+        except TypeError as error:
+            raise OptionError(
+                f"The refinement of a mask has smoothing, fill_holes and one_part; {said!r} was given."
+            ) from error
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a session file needs to know of it: ``{"refinement": {...}}``, empty where nothing is done."""
+        return {"refinement": asdict(self)} if self else {}
 
 
 PLAIN = MaskRefinement()

@@ -31,7 +31,7 @@ from napari_iseg.interactions.prompts import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from napari_iseg.inference.mask_refinement import MaskRefinement
     from napari_iseg.inference.prediction import Prediction, Proposal
@@ -140,6 +140,12 @@ class _State:
     stages: tuple[tuple[Prompt, ...], ...] = ()
     previous: Prediction | None = None
     prediction: Prediction | None = None
+    before: tuple[int, ...] = ()
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        """How many prompts each answer was to, ``previous`` and what led to it included."""
+        return (*self.before, *(len(stage) for stage in self.stages))
 
     @property
     def pending(self) -> bool:
@@ -220,6 +226,15 @@ class Session:
     def prompts(self) -> tuple[Prompt, ...]:
         """Every prompt of the present state, oldest first."""
         return self._state.prompts
+
+    @property
+    def answered(self) -> tuple[int, ...]:
+        """How many prompts there were at each answer that led to the present one, the present one last.
+
+        Usually every number from 1. Prompts that followed quickly were answered together: ``(1, 3)``. Given to
+        :meth:`resume` with the prompts, it leads to the very same answer.
+        """
+        return self._state.answered
 
     @property
     def prediction(self) -> Prediction | None:
@@ -362,6 +377,39 @@ class Session:
             check_inside(prompt, self.shape)
         self._append(self._plan(prompts))
 
+    def resume(self, prompts: Iterable[Prompt], answered: Sequence[int] | None = None) -> None:
+        """Begin anew with prompts of an earlier session, one undo step for each, without computing.
+
+        Parameters
+        ----------
+        prompts
+            What the earlier session's ``prompts`` were.
+        answered
+            What its ``answered`` was; None if every prompt was answered by itself.
+
+        Raises
+        ------
+        PromptError
+            If a prompt lies outside the image, or ``answered`` does not count these prompts; nothing has changed then.
+        """
+        prompts = tuple(prompts)
+        counts = tuple(range(1, len(prompts) + 1) if answered is None else answered)
+        if list(counts) != sorted({*counts, len(prompts)} - {0}) or min(counts, default=1) < 1:
+            raise PromptError(
+                f"{len(prompts)} prompts cannot have been answered at {list(counts)}; the numbers must rise from 1 or "
+                "more to all of them."
+            )
+        for prompt in prompts:
+            check_inside(prompt, self.shape)
+        states = [_State()]
+        for length in range(1, len(prompts) + 1):
+            earlier = [prompts[:count] for count in counts if count < length]
+            states.append(_State(prompts[:length], (*earlier, prompts[:length])))
+        self._states = states[-self.max_undo - 1 :]
+        self._position = len(self._states) - 1
+        self._wanted = None
+        self.changed.emit()
+
     def request(self) -> Request | None:
         """Return the work that the present prompts need, or None if their answer is there. It voids older requests."""
         state = self._state
@@ -441,14 +489,14 @@ class Session:
         appended = len(prompts) == len(present.prompts) + 1 and prompts[:-1] == present.prompts
         if appended and present.pending and not any(isinstance(p, MaskPrompt | Choice) for p in prompts):
             # The user clicked again before the answer came: one answer to both clicks is wanted, not two.
-            return _State(prompts, (prompts,), present.previous)
+            return _State(prompts, (*present.stages[:-1], prompts), present.previous, before=present.before)
         for length in range(len(prompts), 0, -1):
             for state in reversed(self._states[: self._position + 1]):
                 if state.prediction is None or state.prompts != prompts[:length]:
                     continue
                 if length == len(prompts):
                     return state
-                return _State(prompts, _stages(prompts, length), state.prediction)
+                return _State(prompts, _stages(prompts, length), state.prediction, before=state.answered)
         return _State(prompts, _stages(prompts, 0), None)
 
 

@@ -7,6 +7,7 @@ from napari_iseg.io.prompts_file import read_prompts, write_prompts
 from napari_iseg.io.proposals import PROPOSALS_FILE, ProposedMask, write_proposals
 from napari_iseg.io.scribbles_file import read_scribbles
 from napari_iseg.io.session_file import SavedObject, SavedSession, read_session, write_session
+from napari_iseg.io.session_labels import mask_digest, read_session_labels, session_path, write_session_labels
 
 __all__ = [
     "IMAGE_ENDINGS",
@@ -17,14 +18,18 @@ __all__ = [
     "ProposedMask",
     "SavedObject",
     "SavedSession",
+    "mask_digest",
     "read_image",
     "read_prompts",
     "read_scribbles",
     "read_session",
+    "read_session_labels",
+    "session_path",
     "write_alpha",
     "write_labels",
     "write_probability",
     "write_prompts",
     "write_proposals",
     "write_session",
+    "write_session_labels",
 ]

@@ -16,9 +16,18 @@ if TYPE_CHECKING:
 
     from napari_iseg.interactions import Prompt
 
-__all__ = ["SESSION_VERSION", "SavedObject", "SavedSession", "read_session", "write_session"]
+__all__ = [
+    "SESSION_VERSION",
+    "SavedObject",
+    "SavedSession",
+    "object_from_values",
+    "object_to_values",
+    "read_session",
+    "write_session",
+]
 
-SESSION_VERSION = 1
+SESSION_VERSION = 2
+"""Version 1 had no label file, no digests and no facts; it is still read."""
 _FORMAT = "napari-iseg session"
 _MISSING = object()
 
@@ -45,6 +54,20 @@ class SavedObject:
         What the user said, in order.
     class_name
         What kind of thing it is, or None.
+    weights_sha256
+        SHA-256 of the weights' file, None where there is none or nobody noted it.
+    answered
+        How many prompts there were at each answer, see :attr:`napari_iseg.inference.session.Session.answered`; None if
+        every prompt was answered by itself.
+    mask_sha256
+        :func:`~napari_iseg.io.session_labels.mask_digest` of the mask that the prompts gave, before finished objects
+        were protected from it; None where no mask came from prompts.
+    overwrite
+        Whether it was allowed to take pixels from the objects before it.
+    finished
+        Whether it was accepted; one that was not goes on where it was.
+    facts
+        What else is known of it: JSON values by name. What this version does not know comes back as it was.
     """
 
     label: int
@@ -55,6 +78,12 @@ class SavedObject:
     threshold: float = 0.5
     prompts: tuple[Prompt, ...] = ()
     class_name: str | None = None
+    weights_sha256: str | None = None
+    answered: tuple[int, ...] | None = None
+    mask_sha256: str | None = None
+    overwrite: bool = False
+    finished: bool = True
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +99,11 @@ class SavedSession:
     spacing
         Size of a pixel per axis of ``shape``.
     objects
-        In the order in which they were accepted.
+        In the order in which they were accepted, the unfinished ones last.
+    labels
+        Name of the label file in the same folder, or None.
+    facts
+        What else is known of the image, as for an object.
     version
         Version of the file format.
     """
@@ -79,6 +112,8 @@ class SavedSession:
     shape: tuple[int, ...]
     spacing: tuple[float, ...]
     objects: tuple[SavedObject, ...] = ()
+    labels: str | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     version: int = SESSION_VERSION
 
 
@@ -88,7 +123,7 @@ def write_session(path: str | Path, saved: SavedSession) -> Path:
     Raises
     ------
     ExportError
-        If an option is not a plain value or the file cannot be written.
+        If an option or a fact is not a plain value or the file cannot be written.
     """
     values = {
         "format": _FORMAT,
@@ -98,12 +133,16 @@ def write_session(path: str | Path, saved: SavedSession) -> Path:
             "shape": [int(size) for size in saved.shape],
             "spacing": [float(size) for size in saved.spacing],
         },
-        "objects": [_object_values(item) for item in saved.objects],
+        "labels": saved.labels,
+        "facts": dict(saved.facts),
+        "objects": [object_to_values(item) for item in saved.objects],
     }
     try:
         write_json_object(path, values)
     except TypeError as error:
-        raise ExportError(f"The session cannot be written: an option is not a plain value ({error}).") from error
+        raise ExportError(
+            f"The session cannot be written: an option or a fact is not a plain value ({error})."
+        ) from error
     return Path(path)
 
 
@@ -120,10 +159,11 @@ def read_session(path: str | Path) -> SavedSession:
     values = read_json_object(path, ImageError)
     if values.get("format") != _FORMAT:
         raise ImageError(f"{path} is not a session of napari-iseg; choose a file that its Export wrote.")
-    if values.get("version") != SESSION_VERSION:
+    version = values.get("version")
+    if isinstance(version, bool) or version not in range(1, SESSION_VERSION + 1):
         raise ImageError(
-            f"{path} has the session version {values.get('version')!r}, but this napari-iseg reads version "
-            f"{SESSION_VERSION}; update napari-iseg."
+            f"{path} has the session version {version!r}, but this napari-iseg reads versions up to {SESSION_VERSION}; "
+            "update napari-iseg."
         )
     try:
         return _session(values, str(path))
@@ -140,11 +180,15 @@ def _session(values: dict[str, Any], name: str) -> SavedSession:
         source=_of(image, "source", str | None),
         shape=tuple(_all_of(_of(image, "shape", list), int, "shape")),
         spacing=tuple(float(size) for size in _all_of(_of(image, "spacing", list), int | float, "spacing")),
-        objects=tuple(_object(item, f"{name}: objects[{number}]") for number, item in enumerate(objects)),
+        objects=tuple(object_from_values(item, f"{name}: objects[{number}]") for number, item in enumerate(objects)),
+        labels=_of(values, "labels", str | None, None),
+        facts=_of(values, "facts", dict, {}),
+        version=values["version"],
     )
 
 
-def _object_values(item: SavedObject) -> dict[str, Any]:
+def object_to_values(item: SavedObject) -> dict[str, Any]:
+    """Return an object as JSON values."""
     prompts = []
     for prompt in item.prompts:
         kind, values = prompt_to_values(prompt)
@@ -156,17 +200,40 @@ def _object_values(item: SavedObject) -> dict[str, Any]:
         "plane": {"rows": plane.rows, "columns": plane.columns, "index": list(plane.index), "rgb": plane.rgb},
         "method": item.method,
         "weights": item.weights,
+        "weights_sha256": item.weights_sha256,
         "options": dict(item.options),
         "threshold": float(item.threshold),
         "prompts": prompts,
+        "answered": None if item.answered is None else [int(count) for count in item.answered],
+        "mask_sha256": item.mask_sha256,
+        "overwrite": bool(item.overwrite),
+        "finished": bool(item.finished),
+        "facts": dict(item.facts),
     }
 
 
-def _object(values: Any, entry: str) -> SavedObject:
+def object_from_values(values: Any, entry: str) -> SavedObject:
+    """Make an object of what JSON gave.
+
+    Parameters
+    ----------
+    values
+        What :func:`object_to_values` made; what version 1 did not have may be missing.
+    entry
+        Where in the file it stands, for the sentence.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If something is missing or not what it should be.
+    PromptError
+        If a prompt does not say what it should.
+    """
     if not isinstance(values, dict):
         raise TypeError(f"{entry} is not an object")
     plane = _of(values, "plane", dict)
     prompts = _of(values, "prompts", list)
+    answered = _of(values, "answered", list | None, None)
     return SavedObject(
         label=_of(values, "label", int),
         plane=PlaneAddress(
@@ -181,6 +248,12 @@ def _object(values: Any, entry: str) -> SavedObject:
         threshold=float(_of(values, "threshold", int | float)),
         prompts=tuple(_prompt(prompt, f"{entry}.prompts[{number}]") for number, prompt in enumerate(prompts)),
         class_name=_of(values, "class", str | None),
+        weights_sha256=_of(values, "weights_sha256", str | None, None),
+        answered=None if answered is None else tuple(_all_of(answered, int, "answered")),
+        mask_sha256=_of(values, "mask_sha256", str | None, None),
+        overwrite=_of(values, "overwrite", bool, False),
+        finished=_of(values, "finished", bool, True),
+        facts=_of(values, "facts", dict, {}),
     )
 
 
@@ -192,9 +265,9 @@ def _prompt(values: Any, entry: str) -> Prompt:
     return prompt_from_values(kind, fields, entry)
 
 
-def _of(values: dict[str, Any], name: str, kind: Any) -> Any:
-    value = values.get(name, _MISSING)
-    # True is an int to Python, and never a number that a session holds.
+def _of(values: dict[str, Any], name: str, kind: Any, otherwise: Any = _MISSING) -> Any:
+    value = values.get(name, otherwise)
+    # True is an int to Python, and never a number that a session holds. A default is of its kind.
     if value is _MISSING or not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
         raise TypeError(f"{name!r} is missing or not what it should be")
     return value

@@ -117,6 +117,16 @@ class Controller:
         return self._project
 
     @property
+    def projects(self) -> list[Project]:
+        """The work on every image that is open and was chosen once."""
+        return list(self._projects)
+
+    def shown_at(self) -> tuple[Any, ...]:
+        """Return a value that changes when another plane is shown."""
+        dims = self._viewer.dims
+        return tuple(dims.point), tuple(dims.order), dims.ndisplay
+
+    @property
     def work(self) -> PlaneWork | None:
         """The unfinished object on the plane that is shown, or None where there is no such plane."""
         if self._project is None:
@@ -182,6 +192,15 @@ class Controller:
         self.answering.failure = ""
         self.images_changed.emit()
         self.changed.emit()
+
+    def let_go(self, project: Project) -> None:
+        """Forget the work on an image, which was saved; its layers stay as they are."""
+        self._projects.remove(project)
+        for work in project.works:
+            work.cancel()
+        if self._project is project:
+            self._project = None
+            self.changed.emit()
 
     def choose_method(self, name: str) -> None:
         """Use another method with its own weights and options.
@@ -329,7 +348,9 @@ class Controller:
             self._strokes -= 1
             labels.undo()
             self.objects.painted()
-        elif project is not None and work is not None and project.take_back(work.plane) is not None:
+        elif project is not None and work is not None and (record := project.take_back(work.plane)) is not None:
+            if record.session is None:
+                self._ask_as_then(project, record)
             self.changed.emit()
         elif labels is not None:
             labels.undo()
@@ -342,7 +363,10 @@ class Controller:
                 return
             again = work.taken_back
             if again is not None and work.prompts == again.finished.prompts:
-                self._finish(project, work, overwrite=again.finished.overwrite)
+                if work.pending:
+                    self.accept()
+                else:
+                    self._finish(project, work, overwrite=again.finished.overwrite)
                 return
             if work.step(+1):
                 self._edited(project, work)
@@ -435,6 +459,11 @@ class Controller:
         events.inserted.disconnect(self._on_inserted)
         events.removed.disconnect(self._on_removed)
         self._viewer.dims.events.disconnect(self._on_dims)
+
+    def _ask_as_then(self, project: Project, record: FinishedObject) -> None:
+        """Have an object from a file, which was taken back, answered by the method that made it."""
+        self.use(record.choice)
+        self._edited(project, project.work_on(record.plane))
 
     def _edited(self, project: Project, work: PlaneWork) -> None:
         """Bring request, layers and dock in step with the present prompts of a work."""

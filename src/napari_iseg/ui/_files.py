@@ -8,30 +8,39 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError, ImageError, IsegError
-from napari_iseg.inference.encoded_image import EncodedImage
-from napari_iseg.inference.session import Session
-from napari_iseg.io import write_labels
-from napari_iseg.io.session_file import SavedObject, SavedSession, read_session, write_session
+from napari_iseg.inference.replaying import remake
+from napari_iseg.io import (
+    read_session,
+    read_session_labels,
+    session_path,
+    write_labels,
+    write_session,
+    write_session_labels,
+)
 from napari_iseg.io.writers import image_of_layer
-from napari_iseg.planes import to_rgb
 from napari_iseg.ui._method_choice import chosen_in
-from napari_iseg.ui._objects import FinishedObject
 from napari_iseg.ui._plane_view import full_data
+from napari_iseg.ui._restoring import Stored, put_back, stored
+from napari_iseg.ui._saved import session_of, source_of
+from napari_iseg.zoo.weights import weights_sha256
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    import numpy as np
     from numpy.typing import NDArray
 
-    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.inference.predictor import Predictor
+    from napari_iseg.inference.session import Session
+    from napari_iseg.io import LoadedImage, SavedObject, SavedSession
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._loading import Loaded
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._project import Project
     from napari_iseg.ui._workers import Workers
 
-__all__ = ["Files"]
+__all__ = ["Files", "session_writer"]
+
+_Made = list[tuple["SavedObject", "Session | IsegError"]]
 
 
 class Files:
@@ -48,6 +57,8 @@ class Files:
     """
 
     def __init__(self, controller: Controller, workers: Workers, load: Callable[[MethodChoice], Loaded]) -> None:
+        # Told when everything of a project lies in a file of the user's.
+        self.kept: Callable[[Project], None] = lambda _project: None
         self._controller = controller
         self._workers = workers
         self._load = load
@@ -75,36 +86,82 @@ class Files:
             told += f" ({'the unfinished one' if unfinished == 1 else f'{unfinished} unfinished ones'} included)"
         self._workers.start(
             lambda _cancelled: _write(Path(path), labels, project.image),
-            lambda written: self._controller.said.emit(f"{told} exported to {written}."),
+            partial(self._exported, project, told),
             self._tell,
         )
 
-    def save_session(self, path: str | Path) -> None:
-        """Write how every object was made, the unfinished ones included.
+    def _exported(self, project: Project, told: str, written: Path) -> None:
+        self.kept(project)
+        self._controller.said.emit(f"{told} exported to {written}.")
+
+    def save_session(
+        self,
+        path: str | Path,
+        done: Callable[[], None] = lambda: None,
+        failed: Callable[[Exception], None] | None = None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        """Write how every object was made, the unfinished ones included, with the labels next to it, in a thread.
+
+        Parameters
+        ----------
+        path
+            The session file; its labels get its name.
+        done, failed
+            Called here, later, when both are written or when that failed; None tells the user.
+        quiet
+            Whether success needs no sentence.
 
         Raises
         ------
         ExportError
-            If there is nothing to save or the file cannot be written.
+            If there is nothing to save.
         """
         project = self._project()
-        objects = [_saved(record) for record in project.finished.records]
-        label = project.finished.next_label(project.layers.objects)
-        for work in project.works:
-            if work.prompts and work.session is not None:
-                answering = self._controller.answering
-                record = FinishedObject(label, work.plane, answering.choice, work.prompts, work.session.threshold)
-                record.session = work.session
-                objects.append(_saved(record))
-                label += 1
-        if not objects:
-            raise ExportError("There is no object to save yet; click one first.")
-        spacing = tuple(abs(float(size)) for size in project.image.scale)
-        written = write_session(path, SavedSession(_source(project.image), project.shape, spacing, tuple(objects)))
-        self._controller.said.emit(f"The session was saved to {written}.")
+        write = session_writer(session_path(path), project, self._controller.answering.choice)
 
-    def load_session(self, path: str | Path) -> None:
-        """Make every object of a session file anew from its prompts, in a thread.
+        def written(file: Path) -> None:
+            self.kept(project)
+            if not quiet:
+                self._controller.said.emit(f"The session was saved to {file}.")
+            done()
+
+        self._workers.start(lambda _cancelled: write(), written, failed or self._tell)
+
+    def save_now(self, path: str | Path) -> None:
+        """Write the session at once, because the window closes.
+
+        Raises
+        ------
+        ExportError
+            If there is nothing to save or a file cannot be written.
+        """
+        project = self._project()
+        session_writer(session_path(path), project, self._controller.answering.choice)()
+        self.kept(project)
+
+    def load_session(
+        self,
+        path: str | Path,
+        done: Callable[[], None] = lambda: None,
+        failed: Callable[[Exception], None] | None = None,
+        *,
+        quiet: bool = False,
+    ) -> None:
+        """Put the objects of a session file back, in a thread.
+
+        Where the labels lie next to it they are taken as they are, and no method is asked; of other sessions every
+        object is made anew from its prompts.
+
+        Parameters
+        ----------
+        path
+            The session file.
+        done, failed
+            Called here, later, when everything is back or when that failed; None tells the user.
+        quiet
+            Whether success needs no sentence.
 
         Raises
         ------
@@ -122,11 +179,17 @@ class Files:
             )
         self._controller.restoring = True
         self._workers.start(
-            partial(_remake, saved, full_data(project.image), self._load),
-            partial(self._put_back, project, Path(path).name),
-            self._not_loaded,
+            partial(_read, Path(path), saved, full_data(project.image), self._load),
+            partial(self._put_back, project, "" if quiet else Path(path).name, done, failed or self._tell),
+            partial(self._not_loaded, failed or self._tell),
         )
         self._controller.changed.emit()
+
+    def proposed_session(self) -> Path | None:
+        """Return the session file beside the chosen image's own file; None where it has none."""
+        image = self._controller.image
+        source = source_of(image) if image is not None else None
+        return session_path(source) if source is not None else None
 
     def _project(self) -> Project:
         project = self._controller.project
@@ -134,22 +197,36 @@ class Files:
             raise ImageError("There is no image yet; open one first.")
         return project
 
-    def _put_back(self, project: Project, name: str, made: list[tuple[SavedObject, Session]]) -> None:
+    def _put_back(
+        self,
+        project: Project,
+        name: str,
+        done: Callable[[], None],
+        tell: Callable[[Exception], None],
+        there: Stored | _Made,
+    ) -> None:
         self._controller.restoring = False
-        lost = 0
-        for saved, session in made:
-            try:
-                project.add_finished(saved, session)
-            except IsegError:
-                lost += 1
-        told = f"{len(made) - lost} of {len(made)} objects were made anew from {name}."
-        self._controller.said.emit(told if not lost else f"{told} The others lie under finished objects.")
+        was_empty = not (project.finished.records or project.has_unfinished)
+        try:
+            if isinstance(there, Stored):
+                back, lost = put_back(self._controller, project, there)
+            else:
+                back, lost = _add_made(project, there)
+        except IsegError as error:
+            self._not_loaded(tell, error)
+            return
+        told = f"{back} of {back + lost} objects were put back from {name}."
+        if name or lost:
+            self._controller.said.emit(told if not lost else f"{told} The others lie under finished objects.")
+        if was_empty and not lost:
+            self.kept(project)
         self._controller.changed.emit()
+        done()
 
-    def _not_loaded(self, error: Exception) -> None:
+    def _not_loaded(self, tell: Callable[[Exception], None], error: Exception) -> None:
         self._controller.restoring = False
         self._controller.changed.emit()
-        self._tell(error)
+        tell(error)
 
     def _tell(self, error: Exception) -> None:
         if not isinstance(error, IsegError):
@@ -157,50 +234,83 @@ class Files:
         self._controller.failed.emit(str(error))
 
 
-def _source(image: Any) -> str | None:
-    path = image.source.path
-    return str(path) if path else None
+def session_writer(path: Path, project: Project, choice: MethodChoice) -> Callable[[], Path]:
+    """Take down everything there is now, and return what writes it; that may be called in a thread.
+
+    Parameters
+    ----------
+    path
+        The session file.
+    project
+        The work on one image.
+    choice
+        The method of what is begun.
+
+    Raises
+    ------
+    ExportError
+        If there is nothing to save; or, when it is called, if a file cannot be written.
+    """
+    saved = session_of(project, choice)
+    if not saved.objects and not (project.layers.has_objects and project.layers.objects.data.any()):
+        raise ExportError("There is no object to save yet; click one first.")
+    labels, _ = project.labels()
+    image = project.image
+
+    def write() -> Path:
+        # A TIFF needs no grid: where the image cannot be read any more the labels are still written.
+        like = _grid_of(path.with_suffix(".tif"), labels, image)
+        name = write_session_labels(path, labels, like, [abs(float(size)) for size in image.scale])
+        objects = tuple(
+            item
+            if item.weights_sha256
+            else dataclasses.replace(item, weights_sha256=weights_sha256(item.weights, item.method))
+            for item in saved.objects
+        )
+        return write_session(path, dataclasses.replace(saved, objects=objects, labels=name))
+
+    return write
 
 
 def _write(path: Path, labels: NDArray[Any], image: Any) -> Path:
     """Write labels on the grid of the image's file where that is the layer's grid, else with its spacing."""
-    ours = image.metadata.get("napari_iseg") or {"source": _source(image)}
+    return write_labels(path, labels, _grid_of(path, labels, image), [abs(float(size)) for size in image.scale])
+
+
+def _grid_of(path: Path, labels: NDArray[Any], image: Any) -> LoadedImage | None:
+    ours = image.metadata.get("napari_iseg") or {"source": source_of(image)}
     like = image_of_layer(str(path), {"metadata": {"napari_iseg": ours}})
-    if like is not None and like.grid_shape != labels.shape:
-        like = None
-    return write_labels(path, labels, like, [abs(float(size)) for size in image.scale])
+    return None if like is not None and like.grid_shape != labels.shape else like
 
 
-def _saved(record: FinishedObject) -> SavedObject:
-    options = dataclasses.asdict(record.session.predictor.options) if record.session is not None else {}
-    plain = {name: ",".join(map(str, v)) if isinstance(v, tuple) else v for name, v in options.items()}
-    choice = record.choice
-    return SavedObject(
-        record.label, record.plane, choice.method, choice.weights_in_use, plain, record.threshold, record.prompts
-    )
+def _read(
+    path: Path,
+    saved: SavedSession,
+    data: Any,
+    load: Callable[[MethodChoice], Loaded],
+    cancelled: Callable[[], bool],
+) -> Stored | _Made:
+    labels = read_session_labels(path, saved)
+    if labels is not None:
+        return stored(saved.objects, labels, begun_drawn=True)
+
+    def predictor(item: SavedObject) -> Predictor:
+        return load(chosen_in(item)).predictor
+
+    return list(remake([item for item in saved.objects if item.prompts], data, predictor, cancelled=cancelled))
 
 
-def _remake(
-    saved: SavedSession, data: Any, load: Callable[[MethodChoice], Loaded], cancelled: Callable[[], bool]
-) -> list[tuple[SavedObject, Session]]:
-    """Give every object's prompts again, one after the other as the user did."""
-    methods: dict[MethodChoice, Loaded] = {}
-    planes: dict[PlaneAddress, NDArray[np.uint8]] = {}
-    encoded: dict[tuple[MethodChoice, PlaneAddress], EncodedImage] = {}
-    made = []
-    for item in saved.objects:
-        if cancelled():
-            break
-        choice = chosen_in(item)
-        if choice not in methods:
-            methods[choice] = load(choice)
-        if item.plane not in planes:
-            planes[item.plane] = to_rgb(item.plane.take(data))
-        image, predictor = planes[item.plane], methods[choice].predictor
-        encoding = encoded.setdefault((choice, item.plane), EncodedImage(image, predictor))
-        session = Session(image, predictor, encoded=encoding)
-        session.threshold = item.threshold
-        for prompt in item.prompts:
-            session.add(prompt)
-        made.append((item, session))
-    return made
+def _add_made(project: Project, made: _Made) -> tuple[int, int]:
+    for _, session in made:
+        # Before anything is written: all or none.
+        if isinstance(session, IsegError):
+            raise session
+    lost = 0
+    for item, session in made:
+        if isinstance(session, IsegError):
+            continue
+        try:
+            project.add_finished(item, session)
+        except IsegError:
+            lost += 1
+    return len(made) - lost, lost

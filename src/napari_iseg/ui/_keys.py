@@ -30,6 +30,8 @@ __all__ = [
     "EXPORT",
     "KEYS",
     "LABEL",
+    "NEXT_IMAGE",
+    "PREVIOUS_IMAGE",
     "REDO",
     "REMOVE",
     "REMOVE_TOO",
@@ -59,6 +61,8 @@ REMOVE = "Delete"
 REMOVE_TOO = "Backspace"
 RUN = "Shift+G"
 SHEET = "?"
+NEXT_IMAGE = "Shift+N"
+PREVIOUS_IMAGE = "Shift+B"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,8 @@ KEYS: dict[str, Key] = {
         Key("run_now", RUN, "Run the waiting prompts, where they do not run by themselves"),
         Key("cancel_work", CANCEL, "Cancel what is being computed"),
         Key("export_labels", EXPORT, "Export the labels"),
+        Key("next_image", NEXT_IMAGE, "Next image of the folder"),
+        Key("previous_image", PREVIOUS_IMAGE, "Previous image of the folder"),
         Key("show_keys", SHEET, "Show this sheet"),
     )
 }

@@ -88,6 +88,15 @@ class WorkLayers:
         if self._objects is not None and not self._is_shown(self._objects):
             self._add(self._objects)
 
+    def remove(self) -> None:
+        """Take the layers out of the window, because their image goes."""
+        # From above: with OpenGL in software, taking a layer from below others can end the process.
+        for layer in (self._prompts, self._live, self._objects):
+            if self._is_shown(layer):
+                layers = self._viewer.layers
+                layers.move(layers.index(layer), len(layers))
+                layers.remove(layer)
+
     def forget_objects(self) -> None:
         """Let go of the layer of finished objects; the next object starts a new one."""
         self._objects = None

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from napari_iseg.errors import OptionError
+from napari_iseg.inference.mask_refinement import MaskRefinement
+
 if TYPE_CHECKING:
+    from napari_iseg.io.session_file import SavedObject
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._plane_work import PlaneWork
 
-__all__ = ["area_of_a_pixel", "describe", "plane_in_words", "remember"]
+__all__ = ["area_of_a_pixel", "describe", "plane_in_words", "remember", "saved_facts", "take_saved_facts"]
 
 # What napari calls an axis that nobody gave a unit.
 _NO_UNIT = ("", "pixel", "px", "dimensionless")
@@ -39,6 +44,26 @@ def remember(work: PlaneWork, record: FinishedObject) -> None:
     work.reviewed = False
     work.seconds = record.seconds
     work.begun_at = time.perf_counter()
+
+
+def saved_facts(record: FinishedObject) -> dict[str, Any]:
+    """Return what a session file keeps of an object besides its prompts, as JSON values."""
+    known = {"note": record.note, "reviewed": record.reviewed, "seconds": round(record.seconds, 3)}
+    return {**record.facts, **{name: value for name, value in known.items() if value}, **record.refinement.facts()}
+
+
+def take_saved_facts(record: FinishedObject, item: SavedObject) -> None:
+    """Give a record what a session file kept of its object; what nobody here knows is kept for the next file."""
+    facts = dict(item.facts)
+    record.class_name = item.class_name or ""
+    record.note = str(facts.pop("note", ""))
+    record.reviewed = facts.pop("reviewed", False) is True
+    seconds = facts.pop("seconds", 0.0)
+    record.seconds = float(seconds) if isinstance(seconds, int | float) else 0.0
+    with suppress(OptionError):
+        record.refinement = MaskRefinement.of_facts(facts)
+        facts.pop("refinement", None)
+    record.facts = facts
 
 
 def area_of_a_pixel(image: Any, plane: PlaneAddress) -> tuple[float, str] | None:

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_iseg.errors import ExportError, PromptError
 from napari_iseg.inference.mask_refinement import PLAIN
+from napari_iseg.io.session_labels import mask_digest
 from napari_iseg.ui._layers import LABEL_TYPE
 
 if TYPE_CHECKING:
@@ -45,6 +46,10 @@ class FinishedObject:
         Its session with every undo step; None for an object from a file.
     overwrite
         Whether it was allowed to take pixels from other objects.
+    answered, digest
+        ``Session.answered`` and the digest of its mask before finished objects were protected; None where unknown.
+    facts
+        What a session file said of it that nobody here knows; written again.
     indices, before
         Where it was written, one index array per axis, and the values that were there.
     class_name, note
@@ -68,6 +73,9 @@ class FinishedObject:
     refinement: MaskRefinement = PLAIN
     session: Session | None = None
     overwrite: bool = False
+    answered: tuple[int, ...] | None = None
+    digest: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
     indices: tuple[NDArray[np.intp], ...] = field(default=(), repr=False)
     before: NDArray[Any] | None = field(default=None, repr=False)
     class_name: str = ""
@@ -174,15 +182,23 @@ class FinishedObjects:
             )
         record.indices = record.plane.mask_index(free)
         record.before = layer.data[record.indices].copy()
+        record.digest = mask_digest(mask)
         layer.data_setitem(record.indices, LABEL_TYPE(record.label))
         record.pixels = 0
         record.moment = self.tick()
         self.records.append(record)
         self.account(record.before, record.label)
 
+    def adopt(self, record: FinishedObject) -> None:
+        """Keep the record of an object whose pixels are in the layer already."""
+        record.pixels = int(record.indices[0].size)
+        record.moment = self.tick()
+        self.records.append(record)
+        self.revision += 1
+
     def last_on(self, plane: PlaneAddress) -> FinishedObject | None:
         """Return the object last finished on a plane whose acceptance can be undone, or None."""
-        return next((r for r in reversed(self.records) if r.plane == plane and r.session is not None), None)
+        return next((r for r in reversed(self.records) if r.plane == plane and r.prompts), None)
 
     def erase(self, layer: Any, record: FinishedObject) -> None:
         """Take an object out again: its pixels get back what they were, unless someone painted over them since."""

@@ -61,6 +61,8 @@ class PlaneWork:
         What is known of it from before; a class of None is the one that is chosen when it is accepted.
     begun_at
         When its first prompt was given, in seconds of ``time.perf_counter``; or None.
+    threshold
+        Of an object from a file, until it has a session; else None.
     """
 
     def __init__(self, plane: PlaneAddress, shape: tuple[int, int], session: Session | None = None) -> None:
@@ -84,11 +86,21 @@ class PlaneWork:
         self.begun_at: float | None = None
         self._steps: list[tuple[Prompt, ...]] = [()]
         self._position = 0
+        self.threshold: float | None = None
+        self._answered: tuple[int, ...] | None = None
+        self._resumed: tuple[Prompt, ...] = ()
 
     @property
     def prompts(self) -> tuple[Prompt, ...]:
         """The prompts of the present state."""
         return self.session.prompts if self.session is not None else self._steps[self._position]
+
+    @property
+    def answered(self) -> tuple[int, ...] | None:
+        """How many prompts there were at each answer, see ``Session.answered``; None where that is not known yet."""
+        if self.session is not None:
+            return self.session.answered
+        return self._answered if self.prompts == self._resumed else None
 
     @property
     def pending(self) -> bool:
@@ -133,11 +145,32 @@ class PlaneWork:
         self._position += by
         return True
 
+    def resume(self, prompts: tuple[Prompt, ...], answered: tuple[int, ...] | None, threshold: float) -> None:
+        """Begin with the prompts of an object from a file, to be answered as they were then.
+
+        Parameters
+        ----------
+        prompts, answered
+            As for :meth:`napari_iseg.inference.session.Session.resume`.
+        threshold
+            Its probability threshold.
+        """
+        self.cancel()
+        self.session = None
+        self._steps = [prompts[:count] for count in range(len(prompts) + 1)]
+        self._position = len(prompts)
+        self._resumed, self._answered, self.threshold = prompts, answered, threshold
+
     def open(self, encoded: EncodedImage, threshold: float) -> None:
         """Start the session and give it every step that was made meanwhile, each its own undo step."""
         self.session = Session(encoded.image, encoded.predictor, encoded=encoded)
-        self.session.threshold = threshold
-        for prompts in self._steps[1:]:
+        self.session.threshold = threshold if self.threshold is None else self.threshold
+        given = len(self._resumed)
+        if self._steps[given : given + 1] == [self._resumed]:
+            self.session.resume(self._resumed, self._answered)
+        else:
+            given = 0
+        for prompts in self._steps[given + 1 :]:
             self.session.edit(prompts)
         for _ in range(len(self._steps) - 1 - self._position):
             self.session.undo()
@@ -150,6 +183,8 @@ class PlaneWork:
             prompts = self.session.prompts
             self._steps = [prompts[:count] for count in range(len(prompts) + 1)]
             self._position = len(prompts)
+            # Another method answers in its own way.
+            self._resumed, self._answered, self.threshold = (), None, None
             self.session = None
 
     def cancel(self) -> None:

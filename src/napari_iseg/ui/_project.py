@@ -11,7 +11,7 @@ from napari_iseg.interactions import Box, Click, Scribble
 from napari_iseg.ui._edit_history import EditHistory
 from napari_iseg.ui._layers import WorkLayers
 from napari_iseg.ui._method_choice import chosen_in
-from napari_iseg.ui._object_facts import describe, remember
+from napari_iseg.ui._object_facts import describe, remember, take_saved_facts
 from napari_iseg.ui._objects import FinishedObject, FinishedObjects, TakenBack
 from napari_iseg.ui._plane_view import grid_shape, plane_shape, shown_plane
 from napari_iseg.ui._plane_work import PlaneWork
@@ -134,7 +134,7 @@ class Project:
         session = work.session
         if session is None or not work.prompts:
             raise PromptError("There is no object to accept yet; click one first.")
-        layer = self._objects_layer()
+        layer = self.objects_layer()
         record = FinishedObject(
             label=self._label_for(work, layer),
             plane=work.plane,
@@ -144,6 +144,7 @@ class Project:
             refinement=session.refinement,
             session=session,
             overwrite=overwrite,
+            answered=session.answered,
         )
         describe(record, work)
         self.finished.write(layer, record, session.mask, overwrite=overwrite)
@@ -162,7 +163,7 @@ class Project:
         PromptError
             If its mask is empty, or finished objects cover all of it.
         """
-        layer = self._objects_layer()
+        layer = self.objects_layer()
         work = PlaneWork(saved.plane, session.shape, session)
         work.label = saved.label
         record = FinishedObject(
@@ -172,16 +173,22 @@ class Project:
             prompts=saved.prompts,
             threshold=saved.threshold,
             session=session,
+            overwrite=saved.overwrite,
+            answered=session.answered,
         )
-        self.finished.write(layer, record, session.mask, overwrite=False)
+        take_saved_facts(record, saved)
+        self.finished.write(layer, record, session.mask, overwrite=saved.overwrite)
         session.release()
 
     def take_back(self, plane: PlaneAddress) -> FinishedObject | None:
         """Make the object last finished on a plane the unfinished one again; None if there is none."""
         record = self.finished.last_on(plane) if self.layers.has_objects else None
-        if record is None or record.session is None:
+        if record is None:
             return None
         work = PlaneWork(plane, plane_shape(self.image, plane), record.session)
+        if record.session is None:
+            # It came from a file: its prompts are asked again.
+            work.resume(record.prompts, record.answered, record.threshold)
         work.taken_back = TakenBack(record, self.work_on(plane))
         remember(work, record)
         # The next object's clicks are not lost when this one is finished with others than it had.
@@ -210,7 +217,7 @@ class Project:
         tuple
             Labels on the image's grid, a copy, and the number of unfinished objects in it.
         """
-        labels = self._objects_layer().data.copy()
+        labels = self.objects_layer().data.copy()
         unfinished = 0
         for work in self.works:
             if work.session is None or not work.session.mask.any():
@@ -220,9 +227,9 @@ class Project:
             unfinished += 1
         return labels, unfinished
 
-    def _objects_layer(self) -> Any:
+    def objects_layer(self) -> Any:
+        """Return the layer of finished objects; a new one if the user removed it and goes on without it."""
         if self.objects_removed:
-            # The user removed the layer and goes on without asking for it back.
             self.layers.forget_objects()
             self.finished.records.clear()
             self.edits.clear()

@@ -18,10 +18,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_iseg.io import LABEL_ENDINGS
+from napari_iseg.io import LABEL_ENDINGS, session_path
+from napari_iseg.ui._autosave import Autosaver
 from napari_iseg.ui._candidates import Candidates
 from napari_iseg.ui._canvas import CanvasClicks
 from napari_iseg.ui._canvas_grab import CanvasGrab
+from napari_iseg.ui._closing import ClosingQuestion
 from napari_iseg.ui._confidence import Confidence
 from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._files import Files
@@ -34,6 +36,10 @@ from napari_iseg.ui._objects_panel import ObjectsPanel
 from napari_iseg.ui._options_form import OptionsForm
 from napari_iseg.ui._prompting import Prompting
 from napari_iseg.ui._proposals_list import ProposalsPanel
+from napari_iseg.ui._queue import ImageQueue
+from napari_iseg.ui._queue_panel import QueuePanel, make_folder_button
+from napari_iseg.ui._recovery import Recovery
+from napari_iseg.ui._restore_banner import RestoreBanner
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._tips import Tips
@@ -76,7 +82,12 @@ class SegmentWidget(QWidget):
         self.panel.put(self.tools, self.mask_options)
         self.tips = Tips(napari_viewer, self.controller, self)
         self.tools.sheet_shown.connect(self.tips.sheet_opened)
+        self.autosaver = Autosaver(self.controller, self._workers, self)
+        self.files.kept = self.autosaver.mark_saved
+        self.recovery = Recovery(napari_viewer, self.controller, self._workers, self.autosaver, self)
+        self.queue = ImageQueue(napari_viewer, self.controller, self.files, self.autosaver, self._workers)
         self._build()
+        self._closing = ClosingQuestion(self, self.controller, self.files, self.autosaver)
         add_key(self, EXPORT, self.ask_where_to_export)
         # Not at once: the dock is painted first, then the method is loaded.
         self._soon = QTimer(self)
@@ -104,9 +115,17 @@ class SegmentWidget(QWidget):
         self.export_button.setToolTip("Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid.")
         self.export_button.clicked.connect(self.ask_where_to_export)
         form = QFormLayout()
-        form.addRow("Image", self.image_box)
+        self.folder_button = make_folder_button(self.queue, self)
+        images = QHBoxLayout()
+        images.addWidget(self.image_box, stretch=1)
+        images.addWidget(self.folder_button)
+        form.addRow("Image", images)
         self.method.add_rows(form)
+        self.banner = RestoreBanner(self.recovery)
         layout = QVBoxLayout(self)
+        self.queue_panel = QueuePanel(self.queue)
+        layout.addWidget(self.banner)
+        layout.addWidget(self.queue_panel)
         layout.addLayout(form)
         layout.addWidget(self.options)
         layout.addWidget(self.status)
@@ -119,10 +138,10 @@ class SegmentWidget(QWidget):
 
     def _session_row(self) -> QHBoxLayout:
         self.save_button = QPushButton("Save session…")
-        self.save_button.setToolTip("Write every object's clicks to a file, to go on another day.")
+        self.save_button.setToolTip("Write every object's clicks, and the labels, to files to go on with another day.")
         self.save_button.clicked.connect(self.ask_where_to_save)
         self.load_button = QPushButton("Load session…")
-        self.load_button.setToolTip("Make the objects of a session file anew from their clicks.")
+        self.load_button.setToolTip("Put the objects of a session file back, with their clicks.")
         self.load_button.clicked.connect(self.ask_what_to_load)
         row = QHBoxLayout()
         row.addWidget(self.save_button)
@@ -131,6 +150,7 @@ class SegmentWidget(QWidget):
 
     def _connect(self, canvas: CanvasClicks) -> None:
         controller, workers, viewer = self.controller, self._workers, self._viewer
+        autosaver = self.autosaver
         controller.changed.connect(self._refresh)
         controller.images_changed.connect(self._on_images)
         controller.said.connect(self._say)
@@ -143,6 +163,7 @@ class SegmentWidget(QWidget):
         def let_go() -> None:
             # Of this object only the Python half is left when it is destroyed; none of its widgets may be touched.
             workers.close()
+            autosaver.close()
             canvas.close()
             tips.close()
             controller.close()
@@ -157,12 +178,12 @@ class SegmentWidget(QWidget):
 
     @told
     def save_session(self, path: str | Path) -> None:
-        """Write how every object was made."""
-        self.files.save_session(path)
+        """Write how every object was made, and the labels next to it; a notification says when it is done."""
+        self.files.save_session(session_path(path))
 
     @told
     def load_session(self, path: str | Path) -> None:
-        """Make the objects of a session file anew."""
+        """Put the objects of a session file back."""
         self.files.load_session(path)
 
     def ask_where_to_export(self) -> None:
@@ -174,13 +195,14 @@ class SegmentWidget(QWidget):
 
     def ask_where_to_save(self) -> None:
         """Ask for a file and write the session to it."""
-        path, _ = QFileDialog.getSaveFileName(self, "Save session", "session.json", "Sessions (*.json)")
+        proposed = str(self.files.proposed_session() or "session.iseg.json")
+        path, _ = QFileDialog.getSaveFileName(self, "Save session", proposed, "Sessions (*.iseg.json *.json)")
         if path:
-            self.save_session(path if Path(path).suffix else f"{path}.json")
+            self.save_session(path)
 
     def ask_what_to_load(self) -> None:
         """Ask for a session file and load it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Load session", "", "Sessions (*.json)")
+        path, _ = QFileDialog.getOpenFileName(self, "Load session", "", "Sessions (*.iseg.json *.json)")
         if path:
             self.load_session(path)
 

@@ -37,8 +37,9 @@ class Job:
         self._is_cancelled = False
 
     def cancel(self) -> None:
-        """Ask the work to end early; its answer is dropped in any case."""
+        """Ask the work to end early; its answer is dropped in any case, and nobody is held on to for it."""
         self._is_cancelled = True
+        self._done = self._failed = _drop
 
     def cancelled(self) -> bool:
         """Whether the work should end early; may be asked in any thread."""
@@ -52,6 +53,10 @@ class Job:
             self._done(answer)
         else:
             self._failed(error)
+
+
+def _drop(_outcome: Any) -> None:
+    return
 
 
 class Workers(QObject):

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
-from napari_iseg.errors import UnknownNameError, WeightsError
+from napari_iseg.errors import IsegError, UnknownNameError, WeightsError
 from napari_iseg.zoo.bundled import bundled_folder
 from napari_iseg.zoo.downloads import file_name
 from napari_iseg.zoo.known_weights import RELEASED, ReleasedWeights
 from napari_iseg.zoo.terms import Terms, terms_in
-from napari_iseg.zoo.weights_folder import downloads_folder, imported_weights
+from napari_iseg.zoo.weights_folder import downloads_folder, imported_weights, sha256_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -27,6 +28,7 @@ __all__ = [
     "non_commercial_licence",
     "released_file",
     "terms_of_file",
+    "weights_sha256",
 ]
 
 
@@ -156,6 +158,26 @@ def best_options(name_or_file: str | Path) -> dict[str, Any]:
         return dict(WEIGHTS[text].options)
     found = imported_weights().get(text)
     return dict(found.options) if found is not None else {}
+
+
+def weights_sha256(name_or_file: str | Path | None, method: str) -> str | None:
+    """Return the SHA-256 of the file that a method would load; None where there is no such file or no weights at all.
+
+    The file is read once, and again when it has changed; large weights take part of a second.
+    """
+    if name_or_file is None:
+        return None
+    try:
+        path = find_weights(name_or_file, method)
+        stat = path.stat()
+    except (IsegError, OSError):
+        return None
+    return _sha256_at(path, stat.st_mtime_ns, stat.st_size)
+
+
+@lru_cache(maxsize=64)
+def _sha256_at(path: Path, _modified: int, _size: int) -> str:
+    return sha256_of(path)
 
 
 def how_to_get(known: ReleasedWeights) -> str:
