@@ -18,6 +18,7 @@ from napari_iseg.interactions.prompts import check_inside, with_choice
 from napari_iseg.ui._answering import Answering
 from napari_iseg.ui._classes import Classes
 from napari_iseg.ui._confidence import is_image
+from napari_iseg.ui._first_look import with_view
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._object_edits import ObjectEdits
@@ -293,6 +294,8 @@ class Controller:
         if project is None or work is None or not project.owns(work):
             return
         check_inside(prompt, work.shape)
+        first_crop = getattr(self.answering.choice.options, "first_crop", "")
+        prompt = with_view(prompt, project, work, first_crop, work.class_name or self.classes.current)
         if work.accept_on_answer:
             # The present object is as good as finished: this prompt belongs to the next one.
             self.answering.failure = ""

@@ -19,14 +19,15 @@ __all__ = [
     "SeededOptions",
 ]
 
-FIRST_CROPS = ("view", "size-prior", "multi-scale", "whole")
+FIRST_CROPS = ("size-prior", "view", "multi-scale", "whole")
 """What ``first_crop`` may be."""
 
-_FIRST_CROP = (
-    "Where to look before there is a mask: view, what was on the screen at the first click; size-prior, as much as the "
-    "objects before were large; multi-scale, several crops, of which the surest answers; whole, the whole image, which "
-    "it is too where the view is not known"
+_VIEW_AND_PRIOR = (
+    "Where to look before there is a mask: view, what is on the screen; size-prior, the same until three objects of a "
+    "class are done, then as much as their sizes suggest; whole, the whole image, which it is too where nobody knows "
+    "the view"
 )
+_FIRST_CROP = f"{_VIEW_AND_PRIOR}; multi-scale, several crops, of which the surest answers"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ class ClickOptions(CascadeOptions):
     flip: bool = option(True, "Average the answers for the image and its mirror image (twice the time)")
     expansion_ratio: float = option(1.4, "Zoom-in: side of the crop over side of the object", minimum=1)
     min_crop: int = option(200, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
-    first_crop: str = option("view", _FIRST_CROP, choices=FIRST_CROPS)
+    first_crop: str = option("size-prior", _FIRST_CROP, choices=FIRST_CROPS)
     recompute_iou: float = option(
         0.5, "Zoom-in: the crop is renewed when it overlaps the wanted one by less than this", minimum=0, maximum=1
     )
@@ -72,7 +73,7 @@ class FocalClickOptions(CascadeOptions):
 
     expansion_ratio: float = option(1.4, "Target crop: side of the crop over side of the object", minimum=1)
     min_crop: int = option(10, "Target crop: smallest side in image pixels", minimum=1)
-    first_crop: str = option("view", _FIRST_CROP, choices=FIRST_CROPS)
+    first_crop: str = option("size-prior", _FIRST_CROP, choices=FIRST_CROPS)
     focus_ratio: float = option(1.4, "Focus crop: side of the crop over side of what the click changes", minimum=1)
     focus_only_after: int = option(
         10, "After this many clicks only the focus crop of a new click may change", minimum=0
@@ -105,7 +106,7 @@ class FocalClickXLOptions(CascadeOptions):
     zoom_in: bool = option(True, "Look at the object's surroundings once a first mask is there")
     expansion_ratio: float = option(1.4, "Zoom-in: side of the crop over side of the object", minimum=1)
     min_crop: int = option(10, "Zoom-in: smallest side of the crop in image pixels", minimum=1)
-    first_crop: str = option("view", _FIRST_CROP, choices=FIRST_CROPS)
+    first_crop: str = option("size-prior", _FIRST_CROP, choices=FIRST_CROPS)
     magnify: bool = option(True, "Look closely where the mask is uncertain; gives soft edges")
     certainty: float = option(0.9, "Probabilities between this and one minus this are uncertain", minimum=0.5, below=1)
     detail_band: float = option(
@@ -151,10 +152,9 @@ class DISNetOptions(Options):
         also=(0,),
     )
     first_crop: str = option(
-        "view",
-        "Where to look before there is a mask: view, what was on the screen at the first click; size-prior, as much as "
-        "the objects before were large; whole, the whole image, which it is too where the view is not known",
-        choices=("view", "size-prior", "whole"),
+        "size-prior",
+        _VIEW_AND_PRIOR,
+        choices=("size-prior", "view", "whole"),
     )
     zoom_first: bool = option(
         False, "Propose masks anew in a crop around the first one where that covers less than half of the image"
