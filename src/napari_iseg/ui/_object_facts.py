@@ -56,10 +56,10 @@ def take_saved_facts(record: FinishedObject, item: SavedObject) -> None:
     """Give a record what a session file kept of its object; what nobody here knows is kept for the next file."""
     facts = dict(item.facts)
     record.class_name = item.class_name or ""
-    record.note = str(facts.pop("note", ""))
-    record.reviewed = facts.pop("reviewed", False) is True
-    seconds = facts.pop("seconds", 0.0)
-    record.seconds = float(seconds) if isinstance(seconds, int | float) else 0.0
+    # A fact of another kind than ours is somebody else's.
+    for name, kind in (("note", str), ("reviewed", bool), ("seconds", (int, float))):
+        if isinstance(facts.get(name), kind):
+            setattr(record, name, facts.pop(name))
     with suppress(OptionError):
         record.refinement = MaskRefinement.of_facts(facts)
         facts.pop("refinement", None)
