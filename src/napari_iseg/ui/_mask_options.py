@@ -64,6 +64,7 @@ class MaskOptions(QWidget):
             (self.smoothing_slider, refinement.smoothing),
             (self.holes_box, refinement.fill_holes),
             (self.part_box, refinement.one_part),
+            (self.confidence_box, self._confidence.wanted),
         ):
             widget.blockSignals(True)
             widget.setValue(value) if widget is self.smoothing_slider else widget.setChecked(value)
