@@ -1,4 +1,4 @@
-"""Options act on the mask at once, keys can be changed, tips come and go, slow work can be stopped: in a real window."""
+"""Options act on the mask at once, keys can change, tips come and go, slow work can be stopped: in a real window."""
 
 from __future__ import annotations
 

@@ -147,12 +147,12 @@ class SegmentWidget(QWidget):
 
         self.destroyed.connect(let_go)
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Bring the tips back."""
         super().showEvent(event)
         self.tips.refresh()
 
-    def hideEvent(self, event: QHideEvent) -> None:
+    def hideEvent(self, event: QHideEvent | None) -> None:
         """Take the tips off the canvas."""
         super().hideEvent(event)
         self.tips.hide()
