@@ -89,6 +89,7 @@ def test_confidence_is_shown_where_the_answer_lies(open_hand: Callable[..., Hand
     hand.wait()
     hand.widget.mask_options.confidence_box.click()
     layer = hand.layer("Confidence")
+    assert hand.viewer.layers.index(layer) == 1, "above the image, below mask and prompts"
     value = layer.get_value(image.data_to_world((1, 12, 25)), world=True)
     assert value == pytest.approx(0.8)
     assert layer.get_value(image.data_to_world((1, 20, 24)), world=True) == 0

@@ -92,13 +92,13 @@ class Confidence:
         affine = plane_to_world(project.image, work.plane, corner)
         self._shown = shown
         if not there or self._layer.ndim != values.ndim:
-            self._layer = self._add(values, affine)
+            self._layer = self._add(values, affine, project.image)
         else:
             self._layer.data = values
             self._layer.affine = affine
         self._layer.visible = True
 
-    def _add(self, values: NDArray[np.float32], affine: NDArray[np.float64]) -> Any:
+    def _add(self, values: NDArray[np.float32], affine: NDArray[np.float64], image: Any) -> Any:
         layer = Image(
             values,
             name="Confidence",
@@ -113,6 +113,9 @@ class Confidence:
         active = selection.active
         self._viewer.add_layer(layer)
         selection.active = active
+        # Below the mask and the prompts, which it would hide.
+        layers = self._viewer.layers
+        layers.move(layers.index(layer), layers.index(image) + 1)
         return layer
 
 
