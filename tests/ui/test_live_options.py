@@ -1,4 +1,4 @@
-"""Options act on the mask at once, keys change, tips come and go, slow work can be stopped: in a real window."""
+"""Options act on the mask at once, keys can change, tips come and go, slow work can be stopped: in a real window."""
 
 from __future__ import annotations
 
@@ -89,10 +89,12 @@ def test_confidence_is_shown_where_the_answer_lies(open_hand: Callable[..., Hand
     hand.wait()
     hand.widget.mask_options.confidence_box.click()
     layer = hand.layer("Confidence")
+    assert hand.viewer.layers.index(layer) == 1, "above the image, below mask and prompts"
     value = layer.get_value(image.data_to_world((1, 12, 25)), world=True)
     assert value == pytest.approx(0.8)
     assert layer.get_value(image.data_to_world((1, 20, 24)), world=True) == 0
-    assert layer.get_value(image.data_to_world((2, 12, 25)), world=True) is None
+    assert layer.data.shape == (1, *discs.shape)
+    assert np.allclose(layer.data_to_world((0, 7, 9)), image.data_to_world((1, 7, 9)))
     assert hand.widget.controller.image == image
     assert [hand.widget.image_box.itemText(i) for i in range(hand.widget.image_box.count())] == ["image"]
     hand.press(Qt.Key.Key_Q)

@@ -42,6 +42,7 @@ class Confidence:
         self._controller = controller
         self._layer: Any = None
         self._shown: tuple[Any, ...] = ()
+        self._drawing = False
         self.wanted = False
         controller.changed.connect(self.refresh)
 
@@ -53,7 +54,20 @@ class Confidence:
 
     def refresh(self) -> None:
         """Follow the present object; only the part of the plane that has an answer is drawn."""
+        # A new or moved layer changes the viewer's extent, which the controller tells about, here too.
+        if self._drawing:
+            return
+        self._drawing = True
+        try:
+            self._follow()
+        finally:
+            self._drawing = False
+
+    def _follow(self) -> None:
         there = self._layer is not None and self._layer in self._viewer.layers
+        if self._layer is not None and not there:
+            # Whoever removes it does not want to see it.
+            self._layer, self.wanted = None, False
         project, work = self._controller.project, self._controller.work
         session = work.session if work is not None else None
         if not self.wanted or project is None or work is None or session is None or session.prediction is None:
@@ -78,13 +92,13 @@ class Confidence:
         affine = plane_to_world(project.image, work.plane, corner)
         self._shown = shown
         if not there or self._layer.ndim != values.ndim:
-            self._layer = self._add(values, affine)
+            self._layer = self._add(values, affine, project.image)
         else:
             self._layer.data = values
             self._layer.affine = affine
         self._layer.visible = True
 
-    def _add(self, values: NDArray[np.float32], affine: NDArray[np.float64]) -> Any:
+    def _add(self, values: NDArray[np.float32], affine: NDArray[np.float64], image: Any) -> Any:
         layer = Image(
             values,
             name="Confidence",
@@ -99,6 +113,9 @@ class Confidence:
         active = selection.active
         self._viewer.add_layer(layer)
         selection.active = active
+        # Below the mask and the prompts, which it would hide.
+        layers = self._viewer.layers
+        layers.move(layers.index(layer), layers.index(image) + 1)
         return layer
 
 

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QLabel, QScrollArea, QVBoxLayout
 
 from napari_iseg.ui._keys import KEYS, key_now, on_keys_changed
-from napari_iseg.ui._preferences import preference, set_preference
+from napari_iseg.ui._preferences import follow, preference, set_preference
 from napari_iseg.ui._tools import TOOLS
 
 if TYPE_CHECKING:
@@ -43,6 +43,7 @@ class KeySheet(QDialog):
         layout.addWidget(buttons)
         self.resize(680, 760)
         on_keys_changed(self, self.refresh)
+        follow("guidance", self, self.refresh)
 
     def refresh(self) -> None:
         """Show the keys as they are now."""

@@ -116,7 +116,7 @@ def key_now(default: str) -> str:
         return default
     wanted = str(preference("keys", key.name, default)).strip()
     # What is no key at all must not take the act away.
-    return default if wanted and QKeySequence(wanted).isEmpty() else wanted
+    return default if wanted and not QKeySequence(wanted).toString() else wanted
 
 
 def add_key(parent: QWidget, keys: str, act: Callable[[], None]) -> QShortcut:
@@ -131,15 +131,22 @@ def add_key(parent: QWidget, keys: str, act: Callable[[], None]) -> QShortcut:
     act
         What they do.
     """
-    shortcut = QShortcut(QKeySequence(key_now(keys)), parent)
+    shortcut = QShortcut(parent)
+    shortcut.setKeys(_sequences(key_now(keys)))
     shortcut.activated.connect(act)
     # Another dock may claim the same keys; Qt then leaves the choice to us, and the user pressed them for some reason.
     shortcut.activatedAmbiguously.connect(act)
     if keys in KEYS:
-        on_keys_changed(shortcut, lambda: shortcut.setKey(QKeySequence(key_now(keys))))
+        on_keys_changed(shortcut, lambda: shortcut.setKeys(_sequences(key_now(keys))))
     return shortcut
 
 
 def on_keys_changed(owner: QObject, act: Callable[[], None]) -> None:
     """Call ``act`` when the user changed any key, as long as ``owner`` lives."""
     follow("keys", owner, act)
+
+
+def _sequences(keys: str) -> list[QKeySequence]:
+    # A sign such as the question mark takes Shift on some keyboards and none on others.
+    is_sign = len(keys) == 1 and not keys.isalnum()
+    return [QKeySequence(keys), QKeySequence(f"Shift+{keys}")] if is_sign else [QKeySequence(keys)]

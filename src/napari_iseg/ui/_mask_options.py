@@ -60,14 +60,17 @@ class MaskOptions(QWidget):
     def refresh(self) -> None:
         """Show the refinement of the present object, and whether prompts wait."""
         refinement = self._present()
-        for widget, value in (
-            (self.smoothing_slider, refinement.smoothing),
+        self.smoothing_slider.blockSignals(True)
+        self.smoothing_slider.setValue(refinement.smoothing)
+        self.smoothing_slider.blockSignals(False)
+        for box, checked in (
             (self.holes_box, refinement.fill_holes),
             (self.part_box, refinement.one_part),
+            (self.confidence_box, self._confidence.wanted),
         ):
-            widget.blockSignals(True)
-            widget.setValue(value) if widget is self.smoothing_slider else widget.setChecked(value)
-            widget.blockSignals(False)
+            box.blockSignals(True)
+            box.setChecked(checked)
+            box.blockSignals(False)
         work = self._controller.work
         waiting = work is not None and work.pending and work.job is None
         self.run_button.setVisible(not self._controller.answering.auto_run)

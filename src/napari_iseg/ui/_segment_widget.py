@@ -51,6 +51,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari.viewer import Viewer
+    from qtpy.QtGui import QHideEvent, QShowEvent
 
     from napari_iseg.ui._method_choice import MethodChoice
 
@@ -170,6 +171,16 @@ class SegmentWidget(QWidget):
             viewer.layers.selection.events.active.disconnect(on_active)
 
         self.destroyed.connect(let_go)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Bring the tips back."""
+        super().showEvent(event)
+        self.tips.refresh()
+
+    def hideEvent(self, event: QHideEvent | None) -> None:
+        """Take the tips off the canvas."""
+        super().hideEvent(event)
+        self.tips.hide()
 
     @told
     def export(self, path: str | Path) -> None:

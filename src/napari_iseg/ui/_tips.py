@@ -57,10 +57,13 @@ class Tips:
             self._step = _COUNT
             self.refresh()
 
-    def close(self) -> None:
-        """Take the tip off the canvas."""
-        self._listen(())
+    def hide(self) -> None:
+        """Take the tip off the canvas while the dock is hidden."""
         self._show("")
+
+    def close(self) -> None:
+        """Let go of the viewer; its canvas may be gone already and is left alone."""
+        self._listen(())
 
     def refresh(self) -> None:
         """Go on where the user did what a tip says."""
