@@ -260,6 +260,7 @@ class ObjectEdits:
         own = project.layers.is_objects(layer)
         work.label = value
         work.class_name = _class_in(layer, value)
+        self._controller.classes.meet([work.class_name or ""])
         work.target = (layer, value) if back and not own else None
         change = PixelChange.to(layer, plane.mask_index(mask), 0) if own else None
         prompts = (MaskPrompt(mask, keep=True, source=f"{layer.name}: {value}"),)
