@@ -93,7 +93,7 @@ def test_a_session_opens_again(
     hand.widget.load_session(tmp_path / "session.json")
     hand.wait()
     assert np.array_equal(hand.layer("Objects").data, expected)
-    assert hand.widget.objects.count() == 2
+    assert len(hand.widget.objects.table.objects_model.rows) == 2
     hand.undo()
     assert np.array_equal(hand.mask[0], disc(0) | disc(1))
     (tmp_path / "bad.json").write_text("{}")

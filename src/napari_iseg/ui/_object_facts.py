@@ -6,12 +6,16 @@ import time
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._plane_work import PlaneWork
 
-__all__ = ["area_of_a_pixel", "describe", "plane_in_words", "remember"]
+__all__ = ["area_of_a_pixel", "describe", "middle_of", "plane_in_words", "remember"]
 
 # What napari calls an axis that nobody gave a unit.
 _NO_UNIT = ("", "pixel", "px", "dimensionless")
@@ -73,3 +77,9 @@ def _short(unit: Any) -> str:
 def plane_in_words(plane: PlaneAddress) -> str:
     """Return the positions of a plane along the axes that it lies across; empty for a flat image."""
     return ", ".join(str(position) for position in plane.index)
+
+
+def middle_of(mask: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Return the (row, column) in the middle of a mask's box, or None if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return ((rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2) if len(rows) else None
