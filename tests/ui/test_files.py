@@ -147,6 +147,7 @@ def test_a_session_opens_again(
     hand.press(Qt.Key.Key_Q)
     assert np.array_equal(hand.layer("Objects").data, expected)
     hand.viewer.dims.set_current_step(0, 0)
+    assert len(hand.widget.objects.table.objects_model.rows) == 2
     hand.undo()
     hand.wait()
     assert np.array_equal(hand.mask[0], exported)

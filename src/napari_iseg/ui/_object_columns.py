@@ -137,7 +137,7 @@ class Column:
 
 def _physical(row: Row) -> str:
     area = row.area
-    return "" if area is None else f"{area:.4g} {row.unit}".rstrip()
+    return "" if not area else f"{area:.4g} {row.unit}".rstrip()
 
 
 COLUMNS = (
@@ -156,7 +156,7 @@ COLUMNS = (
         "What kind of thing it is; double-click to change",
         lambda r: r.class_name.lower(),
         lambda r: r.class_name,
-        width=70,
+        width=64,
         edits="class_name",
     ),
     Column(
@@ -186,7 +186,7 @@ COLUMNS = (
         "Draft, done or reviewed; double-click to change",
         lambda r: r.state,
         lambda r: r.state,
-        width=62,
+        width=56,
         edits="reviewed",
     ),
     Column(

@@ -11,68 +11,27 @@ from napari_iseg.errors import ImageError, PromptError
 from napari_iseg.interactions import MaskPrompt
 from napari_iseg.interactions.splitting import split_mask
 from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
-from napari_iseg.ui._object_facts import remember
+from napari_iseg.ui._object_facts import middle_of, remember
+from napari_iseg.ui._object_steps import ObjectSteps
+from napari_iseg.ui._other_layers import check_grid, class_in
 from napari_iseg.ui._plane_view import plane_shape
 from napari_iseg.ui._plane_work import PlaneWork
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._project import Project
 
-__all__ = ["ObjectEdits", "check_grid"]
+__all__ = ["ObjectEdits"]
 
 _EDITABLE = ("class_name", "note", "reviewed")
 
 
-class ObjectEdits:
-    """Edits of the finished objects of the chosen image.
-
-    Parameters
-    ----------
-    controller
-        The dock's.
-    edited
-        Called with the project and the work on the canvas after an edit, to bring layers and dock in step.
-    """
-
-    def __init__(self, controller: Controller, edited: Callable[[Project, PlaneWork], None]) -> None:
-        self._controller = controller
-        self._edited = edited
-
-    @property
-    def can_undo(self) -> bool:
-        """Whether an edit is what undo takes back next."""
-        found = self._found()
-        return found is not None and found[0].edits.to_undo(found[1]) is not None
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether an edit is what redo does next."""
-        found = self._found()
-        return found is not None and found[0].edits.to_redo(found[1]) is not None
-
-    def undo(self) -> bool:
-        """Undo the last edit if nothing was done since; return whether there was one."""
-        found = self._found()
-        if found is None or found[0].edits.to_undo(found[1]) is None:
-            return False
-        found[0].edits.undo()
-        self._show(found[0])
-        return True
-
-    def redo(self) -> bool:
-        """Make the edit again that was undone last, if nothing was done since; return whether there was one."""
-        found = self._found()
-        if found is None or found[0].edits.to_redo(found[1]) is None:
-            return False
-        found[0].edits.redo()
-        self._show(found[0])
-        return True
+class ObjectEdits(ObjectSteps):
+    """Edits of the finished objects of the chosen image."""
 
     def delete(self, labels: Iterable[int]) -> None:
         """Take objects away, pixels and all.
@@ -223,7 +182,7 @@ class ObjectEdits:
         record = item
         if not project.layers.has_objects:
             return
-        place = _middle(record.plane.take_labels(project.layers.objects.data) == record.label)
+        place = middle_of(record.plane.take_labels(project.layers.objects.data) == record.label)
         if place is not None:
             self._controller.look_at(record.plane.point(*place))
 
@@ -259,7 +218,8 @@ class ObjectEdits:
         work = PlaneWork(plane, present.shape)
         own = project.layers.is_objects(layer)
         work.label = value
-        work.class_name = _class_in(layer, value)
+        work.class_name = class_in(layer, value)
+        self._controller.classes.meet([work.class_name or ""])
         work.target = (layer, value) if back and not own else None
         change = PixelChange.to(layer, plane.mask_index(mask), 0) if own else None
         prompts = (MaskPrompt(mask, keep=True, source=f"{layer.name}: {value}"),)
@@ -329,62 +289,6 @@ class ObjectEdits:
         work.opened = edit
         self._do(project, present, edit)
 
-    def _do(self, project: Project, work: PlaneWork, edit: Edit) -> None:
-        project.edits.do(edit, work)
-        self._show(project)
-
-    def _show(self, project: Project) -> None:
-        work = self._controller.work
-        if work is not None:
-            self._edited(project, work)
-
-    def _found(self) -> tuple[Project, PlaneWork] | None:
-        project, work = self._controller.project, self._controller.work
-        return (project, work) if project is not None and work is not None else None
-
-    def _needed(self) -> tuple[Project, PlaneWork]:
-        project = self._controller.project
-        if project is None:
-            raise ImageError("There is no image; open one first.")
-        work = self._controller.work
-        if work is None:
-            raise ImageError(self._controller.no_plane_reason)
-        return project, work
-
-    def _records(self, project: Project, labels: Iterable[int]) -> tuple[FinishedObject, ...]:
-        """Return the records of some objects in the order asked for."""
-        have = {record.label: record for record in project.finished.records} if project.layers.has_objects else {}
-        wanted = list(dict.fromkeys(labels))
-        missing = [label for label in wanted if label not in have]
-        if missing or not wanted:
-            raise PromptError(
-                f"There is no finished object {missing[0]}; choose one of the list."
-                if missing
-                else "No object is chosen; select one in the list first."
-            )
-        return tuple(have[label] for label in wanted)
-
-
-def check_grid(layer: Any, project: Project, *, back: bool) -> None:
-    """Check that a Labels layer lies on the image's own grid, and can be written to if need be.
-
-    Raises
-    ------
-    ImageError
-        If it does not, or cannot.
-    """
-    if tuple(layer.data.shape) != project.shape:
-        raise ImageError(
-            f"The layer {layer.name!r} has the shape {tuple(layer.data.shape)}, but the image has {project.shape}; "
-            "choose a Labels layer of the image's own size."
-        )
-    corners = [np.zeros(len(project.shape)), np.array(project.shape) - 1]
-    apart = [np.subtract(layer.data_to_world(c), project.image.data_to_world(c)) for c in corners]
-    if np.abs(apart).max() > max(abs(size) for size in project.image.scale) / 2:
-        raise ImageError(f"The layer {layer.name!r} does not lie on the image; give it the image's scale and place.")
-    if back and not (isinstance(layer.data, np.ndarray) and layer.data.flags.writeable and layer.editable):
-        raise ImageError(f"The layer {layer.name!r} cannot be written to; write into 'Objects' instead.")
-
 
 def _piece(record: FinishedObject, mask: NDArray[np.bool_], source: str) -> FinishedObject:
     """Return the record of what an edit made of an object; its prompts end with the mask, so that they give it anew."""
@@ -397,18 +301,3 @@ def _piece(record: FinishedObject, mask: NDArray[np.bool_], source: str) -> Fini
         indices=(),
         before=None,
     )
-
-
-def _middle(mask: NDArray[np.bool_]) -> tuple[float, float] | None:
-    """Return the (row, column) in the middle of a mask's box, or None if it is empty."""
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return ((rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2) if len(rows) else None
-
-
-def _class_in(layer: Any, value: int) -> str | None:
-    """Return the class that another program gave an object in the layer's features, or None."""
-    features = layer.features
-    if "index" not in features or "class" not in features:
-        return None
-    found = features["class"][features["index"] == value]
-    return str(found.iloc[0]) if len(found) and isinstance(found.iloc[0], str) else None

@@ -7,16 +7,28 @@ from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_iseg.errors import OptionError
 from napari_iseg.inference.mask_refinement import MaskRefinement
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_iseg.io.session_file import SavedObject
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._plane_work import PlaneWork
 
-__all__ = ["area_of_a_pixel", "describe", "plane_in_words", "remember", "saved_facts", "take_saved_facts"]
+__all__ = [
+    "area_of_a_pixel",
+    "describe",
+    "middle_of",
+    "plane_in_words",
+    "remember",
+    "saved_facts",
+    "take_saved_facts",
+]
 
 # What napari calls an axis that nobody gave a unit.
 _NO_UNIT = ("", "pixel", "px", "dimensionless")
@@ -98,3 +110,9 @@ def _short(unit: Any) -> str:
 def plane_in_words(plane: PlaneAddress) -> str:
     """Return the positions of a plane along the axes that it lies across; empty for a flat image."""
     return ", ".join(str(position) for position in plane.index)
+
+
+def middle_of(mask: NDArray[np.bool_]) -> tuple[float, float] | None:
+    """Return the (row, column) in the middle of a mask's box, or None if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return ((rows[0] + rows[-1]) / 2, (columns[0] + columns[-1]) / 2) if len(rows) else None

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSize
 from superqt import QCollapsible
 
 from napari_iseg.errors import ImageError
-from napari_iseg.ui._object_edits import check_grid
+from napari_iseg.ui._other_layers import check_grid
 from napari_iseg.ui._plane_view import locate
 from napari_iseg.ui._telling import told
 
