@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    from napari_iseg.inference.prediction import Window
     from napari_iseg.inference.session import Session
     from napari_iseg.interactions import Click
     from napari_iseg.planes import PlaneAddress
@@ -52,7 +51,7 @@ class WorkLayers:
         self._live: Any = None
         self._prompts: Any = None
         self._given: list[tuple[PlaneAddress, Click]] = []
-        self._drawn: dict[PlaneAddress, Window] = {}
+        self._drawn: dict[PlaneAddress, tuple[slice, slice]] = {}
 
     @property
     def objects(self) -> Any:
@@ -145,11 +144,11 @@ class WorkLayers:
         layer = self._live_mask()
         view = self._on_plane(layer.data, plane)
         if drawn is not None:
-            view[drawn.slices] = 0
+            view[drawn] = 0
         if session is not None and prediction is not None:
             window = prediction.window
             view[window.slices] = _outlined(session.probability[window.slices] > session.threshold)
-            self._drawn[plane] = window
+            self._drawn[plane] = window.slices
         layer.refresh(extent=False, highlight=False, thumbnail=False)
 
     def preview(self, plane: PlaneAddress, mask: NDArray[np.bool_]) -> None:
@@ -162,18 +161,16 @@ class WorkLayers:
         mask
             (H, W) bool.
         """
-        from napari_iseg.inference.prediction import Window
-
         layer = self._live_mask()
         view = self._on_plane(layer.data, plane)
         drawn = self._drawn.pop(plane, None)
         if drawn is not None:
-            view[drawn.slices] = 0
+            view[drawn] = 0
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if len(rows):
-            window = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
-            view[window.slices] = _outlined(mask[window.slices])
-            self._drawn[plane] = window
+            box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
+            view[box] = _outlined(mask[box])
+            self._drawn[plane] = box
         layer.refresh(extent=False, highlight=False, thumbnail=False)
 
     def _on_plane(self, labels: NDArray[Any], plane: PlaneAddress) -> NDArray[Any]:
