@@ -69,6 +69,9 @@ def test_every_image_keeps_its_work(open_hand: Callable[..., Hand], folder: Path
     assert [layer.name for layer in hand.viewer.layers] == ["b", "Objects", "Live mask", "Prompts"]
     assert not hand.layer("Objects").data.any()
     assert hand.layer("Objects").data.shape == (101, 130)
+    # Nothing of the image before can be undone into this one.
+    hand.layer("Objects").undo()
+    assert not hand.layer("Objects").data.any()
     hand.click(*DISCS[2])
     hand.wait()
     hand.press(Qt.Key.Key_Q)
@@ -140,3 +143,20 @@ def test_a_step_that_cannot_be_made_keeps_what_is_shown(
     arrived(hand, 0)
     with pytest.raises(ValueError, match="no image"):
         hand.widget.queue.open([folder / "notes.txt"])
+
+
+def test_images_in_colour_and_of_other_kinds_follow_each_other(open_hand: Callable[..., Hand], folder: Path) -> None:
+    colour = np.stack([imageio.imread(folder / "a.png")] * 3, axis=-1)
+    colour[..., 2] = 0
+    imageio.imwrite(folder / "d.png", colour)
+    hand = open_hand()
+    hand.widget.queue.open([folder / "c.png", folder / "d.png", folder / "a.png"])
+    arrived(hand, 0)
+    for position in (1, 2):
+        press(hand, Qt.Key.Key_N)
+        arrived(hand, position)
+        assert [layer.name for layer in hand.viewer.layers][1:] == ["Objects", "Live mask", "Prompts"]
+        hand.click(*DISCS[position])
+        hand.wait()
+        assert np.array_equal(hand.mask, disc(position))
+    assert len(hand.viewer.layers) == 4
