@@ -96,7 +96,7 @@ def test_work_is_restored_after_a_kill(
     assert work.prompts == begun.prompts
     assert hand.widget.controller.answering.choice.method == "geodesic"
     # What was restored is kept anew, and the old file is gone.
-    hand.qtbot.waitUntil(lambda: not left.exists() and len(every_autosave()) == 1, timeout=3000)
+    hand.qtbot.waitUntil(lambda: not left.exists() and len(every_autosave()) == 1, timeout=15000)
     for now, before in zip(read_autosave(every_autosave()[0]).objects, then.objects, strict=True):
         assert object_to_values(now) == object_to_values(before)
 
