@@ -75,6 +75,8 @@ def test_work_is_restored_after_a_kill(
     assert left == picture.with_name(".discs.png.iseg-autosave")
     then = read_autosave(left)
     hand = open_hand(load=load_method)
+    # One that needs no network, which would take long to load.
+    hand.widget.controller.choose_method("random-walker")
     hand.qtbot.waitUntil(hand.widget.banner.isVisible, timeout=10000)
     text = hand.widget.banner.label.text()
     assert "Unsaved work on discs.png" in text
