@@ -184,7 +184,8 @@ class ImageQueue:
 
     def _project(self) -> Any:
         """Return the work on the image that the queue shows, or None."""
-        return next((p for p in self._controller.projects if p.image is self._shown), None)
+        # Equal, not identical: napari hands out layers in wrappers.
+        return next((p for p in self._controller.projects if p.image == self._shown), None)
 
     def _show(self, position: int) -> None:
         path = self.paths[position]
