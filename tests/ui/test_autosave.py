@@ -75,6 +75,8 @@ def test_work_is_restored_after_a_kill(
     assert left == picture.with_name(".discs.png.iseg-autosave")
     then = read_autosave(left)
     hand = open_hand(load=load_method)
+    # One that needs no network, which would take long to load.
+    hand.widget.controller.choose_method("random-walker")
     hand.qtbot.waitUntil(hand.widget.banner.isVisible, timeout=10000)
     text = hand.widget.banner.label.text()
     assert "Unsaved work on discs.png" in text
@@ -96,7 +98,7 @@ def test_work_is_restored_after_a_kill(
     assert work.prompts == begun.prompts
     assert hand.widget.controller.answering.choice.method == "geodesic"
     # What was restored is kept anew, and the old file is gone.
-    hand.qtbot.waitUntil(lambda: not left.exists() and len(every_autosave()) == 1, timeout=3000)
+    hand.qtbot.waitUntil(lambda: not left.exists() and len(every_autosave()) == 1, timeout=15000)
     for now, before in zip(read_autosave(every_autosave()[0]).objects, then.objects, strict=True):
         assert object_to_values(now) == object_to_values(before)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import imageio.v3 as imageio
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QThreadPool
 
 from napari_iseg.io.autosave_places import every_autosave
 
@@ -69,6 +69,9 @@ def test_every_image_keeps_its_work(open_hand: Callable[..., Hand], folder: Path
     assert [layer.name for layer in hand.viewer.layers] == ["b", "Objects", "Live mask", "Prompts"]
     assert not hand.layer("Objects").data.any()
     assert hand.layer("Objects").data.shape == (101, 130)
+    # Nothing of the image before can be undone into this one.
+    hand.layer("Objects").undo()
+    assert not hand.layer("Objects").data.any()
     hand.click(*DISCS[2])
     hand.wait()
     hand.press(Qt.Key.Key_Q)
@@ -140,3 +143,44 @@ def test_a_step_that_cannot_be_made_keeps_what_is_shown(
     arrived(hand, 0)
     with pytest.raises(ValueError, match="no image"):
         hand.widget.queue.open([folder / "notes.txt"])
+
+
+def test_a_queue_works_in_the_dock_that_napari_opens(
+    make_napari_viewer: Callable[..., Any], qtbot: Any, folder: Path
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    _, widget = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    widget.controller.choose_method("random-walker")
+    hand = Hand(viewer, widget, qtbot)
+    widget.queue.open([folder / "a.png", folder / "c.png"])
+    arrived(hand, 0)
+    widget.controller.click((20, 25), include=True)
+    widget.controller.click((5, 5), include=False)
+    hand.wait()
+    widget.controller.accept()
+    widget.queue.step(1)
+    arrived(hand, 1)
+    assert widget.queue.progress == "2 of 2, 1 done"
+    widget.queue.step(-1)
+    arrived(hand, 0)
+    assert (hand.layer("Objects").data == imageio.imread(folder / "a.labels.tif")).all()
+    assert hand.layer("Objects").data[20, 25] == 1
+    qtbot.waitUntil(lambda: QThreadPool.globalInstance().activeThreadCount() == 0, timeout=20000)
+    hand.__dict__.clear()
+
+
+def test_images_in_colour_and_of_other_kinds_follow_each_other(open_hand: Callable[..., Hand], folder: Path) -> None:
+    colour = np.stack([imageio.imread(folder / "a.png")] * 3, axis=-1)
+    colour[..., 2] = 0
+    imageio.imwrite(folder / "d.png", colour)
+    hand = open_hand()
+    hand.widget.queue.open([folder / "c.png", folder / "d.png", folder / "a.png"])
+    arrived(hand, 0)
+    for position in (1, 2):
+        press(hand, Qt.Key.Key_N)
+        arrived(hand, position)
+        assert [layer.name for layer in hand.viewer.layers][1:] == ["Objects", "Live mask", "Prompts"]
+        hand.click(*DISCS[position])
+        hand.wait()
+        assert np.array_equal(hand.mask, disc(position))
+    assert len(hand.viewer.layers) == 4

@@ -90,7 +90,6 @@ class Autosaver:
         """
         kept = self._of(project)
         kept.done.append(done)
-        kept.objects = None
         self._start(project, kept)
 
     def clear(self, projects: list[Project]) -> None:
@@ -127,25 +126,27 @@ class Autosaver:
             kept.again = True
             return
         objects = self._objects(project)
-        if objects == kept.objects and not kept.suspects:
+        if objects == kept.objects and not kept.suspects and not kept.done:
             return
         nothing_new = objects == kept.saved and not kept.painted
         kept.objects = objects
         suspects, kept.suspects = kept.suspects, set()
         kept.is_writing, kept.again = True, False
+        # Whoever asks from now on wants what comes after this.
+        done, kept.done = kept.done, []
         keeper, labels = kept.keeper, kept.layer.data if kept.layer is not None else None
 
         def written(_path: Path | None) -> None:
             kept.is_writing = False
-            done, kept.done = kept.done, []
             for each in done:
                 each()
-            if kept.again:
+            if kept.again or kept.done:
                 self._soon()
 
         def failed(error: Exception) -> None:
             kept.objects = None
             kept.suspects |= suspects
+            kept.done += done
             kept.is_writing = False
             if not isinstance(error, IsegError):
                 raise error

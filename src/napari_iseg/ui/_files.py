@@ -2,43 +2,32 @@
 
 from __future__ import annotations
 
-import dataclasses
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError, ImageError, IsegError
 from napari_iseg.inference.replaying import remake
-from napari_iseg.io import (
-    read_session,
-    read_session_labels,
-    session_path,
-    write_labels,
-    write_session,
-    write_session_labels,
-)
-from napari_iseg.io.writers import image_of_layer
+from napari_iseg.io import read_session, read_session_labels, session_path
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._plane_view import full_data
 from napari_iseg.ui._restoring import Stored, put_back, stored
-from napari_iseg.ui._saved import session_of, source_of
-from napari_iseg.zoo.weights import weights_sha256
+from napari_iseg.ui._saved import source_of
+from napari_iseg.ui._writing import session_writer, write_on_grid
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from numpy.typing import NDArray
-
     from napari_iseg.inference.predictor import Predictor
     from napari_iseg.inference.session import Session
-    from napari_iseg.io import LoadedImage, SavedObject, SavedSession
+    from napari_iseg.io import SavedObject, SavedSession
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._loading import Loaded
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._project import Project
     from napari_iseg.ui._workers import Workers
 
-__all__ = ["Files", "session_writer"]
+__all__ = ["Files"]
 
 _Made = list[tuple["SavedObject", "Session | IsegError"]]
 
@@ -85,7 +74,7 @@ class Files:
         if unfinished:
             told += f" ({'the unfinished one' if unfinished == 1 else f'{unfinished} unfinished ones'} included)"
         self._workers.start(
-            lambda _cancelled: _write(Path(path), labels, project.image),
+            lambda _cancelled: write_on_grid(Path(path), labels, project.image),
             partial(self._exported, project, told),
             self._tell,
         )
@@ -232,55 +221,6 @@ class Files:
         if not isinstance(error, IsegError):
             raise error
         self._controller.failed.emit(str(error))
-
-
-def session_writer(path: Path, project: Project, choice: MethodChoice) -> Callable[[], Path]:
-    """Take down everything there is now, and return what writes it; that may be called in a thread.
-
-    Parameters
-    ----------
-    path
-        The session file.
-    project
-        The work on one image.
-    choice
-        The method of what is begun.
-
-    Raises
-    ------
-    ExportError
-        If there is nothing to save; or, when it is called, if a file cannot be written.
-    """
-    saved = session_of(project, choice)
-    if not saved.objects and not (project.layers.has_objects and project.layers.objects.data.any()):
-        raise ExportError("There is no object to save yet; click one first.")
-    labels, _ = project.labels()
-    image = project.image
-
-    def write() -> Path:
-        # A TIFF needs no grid: where the image cannot be read any more the labels are still written.
-        like = _grid_of(path.with_suffix(".tif"), labels, image)
-        name = write_session_labels(path, labels, like, [abs(float(size)) for size in image.scale])
-        objects = tuple(
-            item
-            if item.weights_sha256
-            else dataclasses.replace(item, weights_sha256=weights_sha256(item.weights, item.method))
-            for item in saved.objects
-        )
-        return write_session(path, dataclasses.replace(saved, objects=objects, labels=name))
-
-    return write
-
-
-def _write(path: Path, labels: NDArray[Any], image: Any) -> Path:
-    """Write labels on the grid of the image's file where that is the layer's grid, else with its spacing."""
-    return write_labels(path, labels, _grid_of(path, labels, image), [abs(float(size)) for size in image.scale])
-
-
-def _grid_of(path: Path, labels: NDArray[Any], image: Any) -> LoadedImage | None:
-    ours = image.metadata.get("napari_iseg") or {"source": source_of(image)}
-    like = image_of_layer(str(path), {"metadata": {"napari_iseg": ours}})
-    return None if like is not None and like.grid_shape != labels.shape else like
 
 
 def _read(

@@ -88,12 +88,29 @@ class WorkLayers:
         if self._objects is not None and not self._is_shown(self._objects):
             self._add(self._objects)
 
+    def take_over(self, other: WorkLayers) -> None:
+        """Use the layers that another image had, emptied, for an image of as many axes."""
+        for layer in (other._objects, other._live, other._prompts):
+            if not self._is_shown(layer):
+                continue
+            flat = layer is other._prompts
+            layer.data = np.empty((0, len(self._shape))) if flat else np.zeros(self._shape, layer.data.dtype)
+            for name, value in self._placement().items():
+                setattr(layer, name, value)
+        if self._is_shown(other._objects):
+            # What was painted there can be undone no more: this is how napari forgets it.
+            other._objects.editable = False
+            other._objects.editable = True
+        if self._is_shown(other._prompts):
+            other._prompts.current_size = max(self._shape) / _POINTS_PER_IMAGE
+        self._objects, self._live, self._prompts = other._objects, other._live, other._prompts
+
     def remove(self) -> None:
-        """Take the layers out of the window, because their image goes."""
-        # From above: with OpenGL in software, taking a layer from below others can end the process.
-        for layer in (self._prompts, self._live, self._objects):
+        """Take the layers and their image out of the window."""
+        layers = self._viewer.layers
+        for layer in (self._prompts, self._live, self._objects, self._image):
             if self._is_shown(layer):
-                layers = self._viewer.layers
+                # From the top: with OpenGL in software, taking a layer from below others can end the process.
                 layers.move(layers.index(layer), len(layers))
                 layers.remove(layer)
 

@@ -184,7 +184,8 @@ class ImageQueue:
 
     def _project(self) -> Any:
         """Return the work on the image that the queue shows, or None."""
-        return next((p for p in self._controller.projects if p.image is self._shown), None)
+        # Equal, not identical: napari hands out layers in wrappers.
+        return next((p for p in self._controller.projects if p.image == self._shown), None)
 
     def _show(self, position: int) -> None:
         path = self.paths[position]
@@ -196,28 +197,41 @@ class ImageQueue:
             self._autosaver.clear([project])
             self._controller.let_go(project)
         ((data, attributes, _),) = layers
-        self._shown = self._viewer.add_image(data, **attributes)
-        if project is not None:
-            project.layers.remove()
-        if before is not None and before in self._viewer.layers:
-            self._remove(before)
+        if before is not None and before in self._viewer.layers and _fits(before, data, attributes):
+            _fill(before, data, attributes)
+            self._controller.choose_image(before)
+            if project is not None and self._controller.project is not None:
+                self._controller.project.layers.take_over(project.layers)
+        else:
+            if project is not None:
+                project.layers.remove()
+            self._shown = self._viewer.add_image(data, **attributes)
+            self._controller.choose_image(self._shown)
         self.position = position
-        self._controller.choose_image(self._shown)
         self._viewer.reset_view()
         session = session_path(self.paths[position])
-        if session.exists():
-            try:
-                self._files.load_session(session, self._stop, self._stop, quiet=True)
-            except IsegError as error:
-                self._stop(error)
-        else:
+        if not session.exists():
             self._stop()
+            return
+        try:
+            self._files.load_session(session, self._stop, self._stop, quiet=True)
+        except IsegError as error:
+            self._stop(error)
 
-    def _remove(self, layer: Any) -> None:
-        layers = self._viewer.layers
-        # From above: with OpenGL in software, taking a layer from below others can end the process.
-        layers.move(layers.index(layer), len(layers))
-        layers.remove(layer)
+
+def _fits(layer: Any, data: Any, attributes: dict[str, Any]) -> bool:
+    """Whether a layer can show other data: napari takes long to remove layers and to make new ones."""
+    rgb = bool(attributes.get("rgb"))
+    return not layer.multiscale and bool(layer.rgb) == rgb and layer.ndim == data.ndim - rgb
+
+
+def _fill(layer: Any, data: Any, attributes: dict[str, Any]) -> None:
+    layer.data = data
+    layer.name = attributes["name"]
+    layer.scale = attributes.get("scale") or (1,) * layer.ndim
+    layer.metadata = attributes["metadata"]
+    if not layer.rgb:
+        layer.reset_contrast_limits()
 
 
 def _is_done(path: Path) -> bool:

@@ -16,6 +16,7 @@ __all__ = ["Job", "Workers"]
 T = TypeVar("T")
 
 _LONGEST_WAIT_MS = 30_000
+_FEWEST_THREADS = 4
 
 
 def _let_threads_end() -> None:
@@ -70,6 +71,10 @@ class Workers(QObject):
         super().__init__(parent)
         self._jobs: set[Job] = set()
         self._closed = False
+        pool = QThreadPool.globalInstance()
+        if pool is not None:
+            # On a machine of two cores a method that loads and one that computes would keep the autosave waiting.
+            pool.setMaxThreadCount(max(_FEWEST_THREADS, pool.maxThreadCount()))
 
     @property
     def busy(self) -> bool:

@@ -1,0 +1,73 @@
+"""Labels and sessions onto the disk: everything is taken down here, and what is returned may write it in a thread."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+from napari_iseg.errors import ExportError
+from napari_iseg.io import write_labels, write_session, write_session_labels
+from napari_iseg.io.writers import image_of_layer
+from napari_iseg.ui._saved import session_of, source_of
+from napari_iseg.zoo.weights import weights_sha256
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from napari_iseg.io import LoadedImage
+    from napari_iseg.ui._method_choice import MethodChoice
+    from napari_iseg.ui._project import Project
+
+__all__ = ["session_writer", "write_on_grid"]
+
+
+def session_writer(path: Path, project: Project, choice: MethodChoice) -> Callable[[], Path]:
+    """Take down everything there is now, and return what writes it; that may be called in a thread.
+
+    Parameters
+    ----------
+    path
+        The session file.
+    project
+        The work on one image.
+    choice
+        The method of what is begun.
+
+    Raises
+    ------
+    ExportError
+        If there is nothing to save; or, when it is called, if a file cannot be written.
+    """
+    saved = session_of(project, choice)
+    if not saved.objects and not (project.layers.has_objects and project.layers.objects.data.any()):
+        raise ExportError("There is no object to save yet; click one first.")
+    labels, _ = project.labels()
+    image = project.image
+
+    def write() -> Path:
+        # A TIFF needs no grid: where the image cannot be read any more the labels are still written.
+        like = _grid_of(path.with_suffix(".tif"), labels, image)
+        name = write_session_labels(path, labels, like, [abs(float(size)) for size in image.scale])
+        objects = tuple(
+            item
+            if item.weights_sha256
+            else dataclasses.replace(item, weights_sha256=weights_sha256(item.weights, item.method))
+            for item in saved.objects
+        )
+        return write_session(path, dataclasses.replace(saved, objects=objects, labels=name))
+
+    return write
+
+
+def write_on_grid(path: Path, labels: NDArray[Any], image: Any) -> Path:
+    """Write labels on the grid of the image's file where that is the layer's grid, else with its spacing."""
+    return write_labels(path, labels, _grid_of(path, labels, image), [abs(float(size)) for size in image.scale])
+
+
+def _grid_of(path: Path, labels: NDArray[Any], image: Any) -> LoadedImage | None:
+    ours = image.metadata.get("napari_iseg") or {"source": source_of(image)}
+    like = image_of_layer(str(path), {"metadata": {"napari_iseg": ours}})
+    return None if like is not None and like.grid_shape != labels.shape else like
