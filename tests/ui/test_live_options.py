@@ -93,8 +93,10 @@ def test_confidence_is_shown_where_the_answer_lies(open_hand: Callable[..., Hand
     value = layer.get_value(image.data_to_world((1, 12, 25)), world=True)
     assert value == pytest.approx(0.8)
     assert layer.get_value(image.data_to_world((1, 20, 24)), world=True) == 0
-    assert layer.data.shape == (1, *discs.shape)
-    assert np.allclose(layer.data_to_world((0, 7, 9)), image.data_to_world((1, 7, 9)))
+    window = hand.widget.controller.work.session.prediction.window
+    assert layer.data.shape == (1, *window.shape)
+    place = (1, window.row_start + 7, window.column_start + 9)
+    assert np.allclose(layer.data_to_world((0, 7, 9)), image.data_to_world(place))
     assert hand.widget.controller.image == image
     assert [hand.widget.image_box.itemText(i) for i in range(hand.widget.image_box.count())] == ["image"]
     hand.press(Qt.Key.Key_Q)

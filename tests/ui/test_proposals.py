@@ -106,7 +106,7 @@ def test_all_methods_answer_the_same_prompts_and_one_of_them_is_chosen(
 
 
 def test_disnet_goes_on_from_the_proposal_that_was_chosen(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
-    predictor = make_predictor("disnet")
+    predictor = make_predictor("disnet", options={"zoom_in": False})
     hand = open_hand(np.stack([discs] * 3, axis=-1), load=lambda _choice: Loaded(predictor, "CPU"))
     hand.click(*DISCS[1])
     hand.wait()

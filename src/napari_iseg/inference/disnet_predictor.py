@@ -202,9 +202,10 @@ class DISNetPredictor:
             )
         if not (probability > _OBJECT).any():
             return None
-        zoom = previous.zoom
-        window = choose_window(probability, clicks, zoom or previous.window, self._options)
-        if zoom is None and window == previous.window:
+        zoom, known = previous.zoom, isinstance(memory, _Memory) and memory.window
+        first = known or Window.whole(encoding.shape)
+        window = choose_window(probability, clicks, zoom or first, self._options)
+        if zoom is None and window == first:
             return None
         stage = propose(self.network, encoding, clicks, window, self.size)
         if window == zoom and isinstance(memory, _Memory) and memory.template is not None:
