@@ -141,9 +141,7 @@ class Answering:
         if loaded is not None and rgb is not None:
             if self._encoded is None or not self._encoded.fits(rgb, loaded.predictor):
                 self._encoded = EncodedImage(rgb, loaded.predictor)
-            work.open(self._encoded, self.threshold)
-            if work.session is not None:
-                work.session.refinement = self.refinement
+            work.open(self._encoded, self.threshold, self.refinement)
             return True
         if self._preparing is None:
             load = self._loading() if loaded is None else lambda: loaded

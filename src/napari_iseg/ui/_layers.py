@@ -104,15 +104,19 @@ class WorkLayers:
         if self._is_shown(other._prompts):
             other._prompts.current_size = max(self._shape) / _POINTS_PER_IMAGE
         self._objects, self._live, self._prompts = other._objects, other._live, other._prompts
+        other._take_away(other._strokes)
 
     def remove(self) -> None:
         """Take the layers and their image out of the window."""
+        for layer in (self._strokes, self._prompts, self._live, self._objects, self._image):
+            self._take_away(layer)
+
+    def _take_away(self, layer: Any) -> None:
         layers = self._viewer.layers
-        for layer in (self._prompts, self._live, self._objects, self._image):
-            if self._is_shown(layer):
-                # From the top: with OpenGL in software, taking a layer from below others can end the process.
-                layers.move(layers.index(layer), len(layers))
-                layers.remove(layer)
+        if self._is_shown(layer):
+            # From the top: with OpenGL in software, taking a layer from below others can end the process.
+            layers.move(layers.index(layer), len(layers))
+            layers.remove(layer)
 
     def forget_objects(self) -> None:
         """Let go of the layer of finished objects; the next object starts a new one."""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import time
-from contextlib import suppress
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_iseg.errors import OptionError
-from napari_iseg.inference.mask_refinement import MaskRefinement
+from napari_iseg.inference.mask_refinement import PLAIN, MaskRefinement
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,6 +24,7 @@ __all__ = [
     "describe",
     "middle_of",
     "plane_in_words",
+    "refinement_in",
     "remember",
     "saved_facts",
     "take_saved_facts",
@@ -72,10 +72,18 @@ def take_saved_facts(record: FinishedObject, item: SavedObject) -> None:
     for name, kind in (("note", str), ("reviewed", bool), ("seconds", (int, float))):
         if isinstance(facts.get(name), kind):
             setattr(record, name, facts.pop(name))
-    with suppress(OptionError):
-        record.refinement = MaskRefinement.of_facts(facts)
-        facts.pop("refinement", None)
+    record.refinement = refinement_in(facts)
     record.facts = facts
+
+
+def refinement_in(facts: dict[str, Any]) -> MaskRefinement:
+    """Take the refinement of a mask out of what a session file says; what cannot be one stays there."""
+    try:
+        refinement = MaskRefinement.of_facts(facts)
+    except OptionError:
+        return PLAIN
+    facts.pop("refinement", None)
+    return refinement
 
 
 def area_of_a_pixel(image: Any, plane: PlaneAddress) -> tuple[float, str] | None:

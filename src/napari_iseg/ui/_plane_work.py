@@ -10,6 +10,7 @@ from napari_iseg.interactions.prompts import check_inside
 
 if TYPE_CHECKING:
     from napari_iseg.inference.encoded_image import EncodedImage
+    from napari_iseg.inference.mask_refinement import MaskRefinement
     from napari_iseg.interactions import Prompt
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._edit_history import Edit
@@ -61,7 +62,7 @@ class PlaneWork:
         What is known of it from before; a class of None is the one that is chosen when it is accepted.
     begun_at
         When its first prompt was given, in seconds of ``time.perf_counter``; or None.
-    threshold
+    threshold, refinement
         Of an object from a file, until it has a session; else None.
     """
 
@@ -87,6 +88,7 @@ class PlaneWork:
         self._steps: list[tuple[Prompt, ...]] = [()]
         self._position = 0
         self.threshold: float | None = None
+        self.refinement: MaskRefinement | None = None
         self._answered: tuple[int, ...] | None = None
         self._resumed: tuple[Prompt, ...] = ()
 
@@ -145,26 +147,34 @@ class PlaneWork:
         self._position += by
         return True
 
-    def resume(self, prompts: tuple[Prompt, ...], answered: tuple[int, ...] | None, threshold: float) -> None:
+    def resume(
+        self,
+        prompts: tuple[Prompt, ...],
+        answered: tuple[int, ...] | None,
+        threshold: float,
+        refinement: MaskRefinement,
+    ) -> None:
         """Begin with the prompts of an object from a file, to be answered as they were then.
 
         Parameters
         ----------
         prompts, answered
             As for :meth:`napari_iseg.inference.session.Session.resume`.
-        threshold
-            Its probability threshold.
+        threshold, refinement
+            From probabilities to its mask.
         """
         self.cancel()
         self.session = None
         self._steps = [prompts[:count] for count in range(len(prompts) + 1)]
         self._position = len(prompts)
-        self._resumed, self._answered, self.threshold = prompts, answered, threshold
+        self._resumed, self._answered = prompts, answered
+        self.threshold, self.refinement = threshold, refinement
 
-    def open(self, encoded: EncodedImage, threshold: float) -> None:
+    def open(self, encoded: EncodedImage, threshold: float, refinement: MaskRefinement) -> None:
         """Start the session and give it every step that was made meanwhile, each its own undo step."""
         self.session = Session(encoded.image, encoded.predictor, encoded=encoded)
         self.session.threshold = threshold if self.threshold is None else self.threshold
+        self.session.refinement = refinement if self.refinement is None else self.refinement
         given = len(self._resumed)
         if self._steps[given : given + 1] == [self._resumed]:
             self.session.resume(self._resumed, self._answered)
@@ -184,7 +194,7 @@ class PlaneWork:
             self._steps = [prompts[:count] for count in range(len(prompts) + 1)]
             self._position = len(prompts)
             # Another method answers in its own way.
-            self._resumed, self._answered, self.threshold = (), None, None
+            self._resumed, self._answered, self.threshold, self.refinement = (), None, None, None
             self.session = None
 
     def cancel(self) -> None:

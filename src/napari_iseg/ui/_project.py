@@ -188,7 +188,7 @@ class Project:
         work = PlaneWork(plane, plane_shape(self.image, plane), record.session)
         if record.session is None:
             # It came from a file: its prompts are asked again.
-            work.resume(record.prompts, record.answered, record.threshold)
+            work.resume(record.prompts, record.answered, record.threshold, record.refinement)
         work.taken_back = TakenBack(record, self.work_on(plane))
         remember(work, record)
         # The next object's clicks are not lost when this one is finished with others than it had.

@@ -9,10 +9,10 @@ import numpy as np
 from scipy import ndimage
 
 from napari_iseg.errors import ImageError
-from napari_iseg.interactions import Click
+from napari_iseg.interactions import Choice
 from napari_iseg.ui._layers import LABEL_TYPE
 from napari_iseg.ui._method_choice import chosen_in
-from napari_iseg.ui._object_facts import take_saved_facts
+from napari_iseg.ui._object_facts import refinement_in, take_saved_facts
 from napari_iseg.ui._objects import FinishedObject
 
 if TYPE_CHECKING:
@@ -176,11 +176,12 @@ def _begin_again(controller: Controller, project: Project, item: SavedObject) ->
     work = project.work_on(item.plane)
     if not work.prompts:
         controller.use(chosen_in(item))
-        work.resume(item.prompts, item.answered, item.threshold)
+        facts = dict(item.facts)
+        work.resume(item.prompts, item.answered, item.threshold, refinement_in(facts))
         return True
     if work.session is not None or work.next_clicks:
         return False
     # The one before was accepted while its answer was still awaited, and this one begun.
     work.accept_on_answer = True
-    work.next_clicks = [prompt for prompt in item.prompts if isinstance(prompt, Click)]
+    work.next_clicks = [prompt for prompt in item.prompts if not isinstance(prompt, Choice)]
     return True
