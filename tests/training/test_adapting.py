@@ -171,6 +171,17 @@ def test_adapted_weights_are_better_kept_and_used(weights: Path) -> None:
         free_name("mine")
     remove_weights("mine")
     assert not path.with_suffix(".md").exists()
+    there = sorted(path.parent.iterdir())
+    resource = pytest.importorskip("resource", reason="Windows cannot limit the size of files")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As on a full disk: no file may grow beyond a few bytes.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(WeightsError, match="make room"):
+            keep_adapted(result, "full", method="simpleclick", weights=weights, parts="all")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert sorted(path.parent.iterdir()) == there
 
 
 def test_what_cannot_be_adapted_is_told(weights: Path) -> None:

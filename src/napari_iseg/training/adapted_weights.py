@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from safetensors import SafetensorError
+
 from napari_iseg.errors import WeightsError
 from napari_iseg.inference.opening import resolve
 from napari_iseg.zoo import find_method
@@ -89,7 +91,7 @@ def keep_adapted(adaptation: Adaptation, name: str, *, method: str, weights: str
         path.with_suffix(".md").write_text(_card(adaptation, name, method, Path(source).name, parts), encoding="utf-8")
         record_sha256(path.name, sha256_of(partial), source=metadata["source"])
         partial.replace(path)
-    except OSError as error:
+    except (SafetensorError, OSError) as error:
         partial.unlink(missing_ok=True)
         raise WeightsError(
             f"{path} cannot be written ({error}); make room or set NAPARI_ISEG_WEIGHTS to another folder."
