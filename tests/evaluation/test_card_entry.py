@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import asdict, replace
 from io import BytesIO
 from typing import TYPE_CHECKING
 
@@ -16,8 +16,10 @@ from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder
 from napari_iseg.evaluation.card_entry import add_to_card, card_row
 from napari_iseg.evaluation.failure_sheet import failure_sheet
 from napari_iseg.evaluation.failures import replay, worst_results
+from napari_iseg.evaluation.folder import published_options
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble, iou
 from napari_iseg.io.datasets import open_dataset
+from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -97,6 +99,12 @@ def test_a_row_says_what_was_measured_and_what_differs_from_the_usual(report: Re
     assert card_row(changed)["settings"] == "weights mine.safetensors, at most 3, threshold=0.3, limit 9"
     assert card_row(changed, "mine")["settings"] == "at most 3, threshold=0.3, limit 9"
     assert "IoU after 1 scribble" in card_row(changed)
+    # A window's first look at a plane is closer than that of the published evaluations, which a row need not mention.
+    method = find_method("cfr-icl")
+    usual = {**report.settings, "method": "cfr-icl", "options": asdict(method.options) | published_options(method)}
+    assert card_row(replace(report, settings=usual))["settings"] == "at most 3"
+    usual["options"] = usual["options"] | {"first_crop": method.options.first_crop}
+    assert card_row(replace(report, settings=usual))["settings"] == "at most 3, first_crop=size-prior"
 
 
 def test_an_evaluation_fills_a_card_in_and_the_next_one_replaces_its_row_and_picture(

@@ -11,6 +11,9 @@ import pytest
 import torch
 from tests.training.running import RECIPE, make_folder
 
+from napari_iseg.evaluation import evaluate_objects
+from napari_iseg.evaluation.metrics import mean_iou
+from napari_iseg.inference.opening import resolve
 from napari_iseg.io.bad_input import BadInput
 from napari_iseg.io.dataset import in_held_back
 from napari_iseg.training.data import load_pictures
@@ -20,6 +23,7 @@ from napari_iseg.training.packing import pack_folders
 from napari_iseg.training.progress import RunLog
 from napari_iseg.training.starting_point import build_network
 from napari_iseg.training.watching import Position, Watch
+from napari_iseg.zoo import find_method, make_options
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -84,6 +88,22 @@ def test_looking_keeps_to_its_share_of_the_time(folder: Path) -> None:
     assert held_back.look(network, cancelled=lambda: True) == {}
     assert not HeldBack(RECIPE.method, objects, share=0.0).due(1e9)
     assert not HeldBack(RECIPE.method, {}, share=0.5).due(1e9)
+
+
+def test_held_back_objects_are_looked_at_as_in_the_published_evaluations(folder: Path) -> None:
+    torch.manual_seed(0)
+    network = build_network(RECIPE)
+    objects = load_held_back([folder], per_folder=2, min_pixels=20)
+    found = HeldBack(RECIPE.method, objects, share=1.0).look(network)["cells"]
+    spec = find_method(RECIPE.method)
+    wanted = {}
+    for first_crop in ("whole", spec.options.first_crop):
+        options = make_options(spec.options, {"threshold": 0.49, "first_crop": first_crop})
+        results = evaluate_objects(
+            resolve(spec.predictor)(network, options=options), objects["cells"], max_clicks=5, target_iou=1.01
+        )
+        wanted[first_crop] = {clicks: mean_iou([result.ious for result in results], clicks) for clicks in (1, 3, 5)}
+    assert found == wanted["whole"] != wanted["size-prior"]
 
 
 def test_time_spent_waiting_is_told() -> None:

@@ -10,7 +10,7 @@ from napari_iseg.errors import ExportError
 from napari_iseg.evaluation.card import method_of, with_picture, with_row
 from napari_iseg.evaluation.failure_sheet import failure_sheet
 from napari_iseg.evaluation.failures import replay, worst_results
-from napari_iseg.evaluation.folder import THRESHOLD
+from napari_iseg.evaluation.folder import published_options
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
 from napari_iseg.io.files import replacing
 from napari_iseg.zoo import find_method
@@ -142,7 +142,8 @@ def _settings(report: Report, own: str) -> list[str]:
         told.append(f"at most {report.max_clicks}")
     if report.target_iou != TARGET_IOU:
         told.append(f"to an IoU of {report.target_iou:g}")
-    usual = asdict(find_method(given["method"]).options) | {"threshold": THRESHOLD}
+    spec = find_method(given["method"])
+    usual = asdict(spec.options) | published_options(spec)
     told += [f"{name}={value}" for name, value in given["options"].items() if value != usual.get(name)]
     if given["proposals"] == "best":
         told.append("proposals chosen by the reference")

@@ -26,11 +26,11 @@ if TYPE_CHECKING:
     from napari_iseg.evaluation.prompt_kinds import PromptKind
     from napari_iseg.inference.predictor import Predictor
     from napari_iseg.io.dataset import DatasetObject, Split
+    from napari_iseg.zoo import MethodSpec
 
-__all__ = ["THRESHOLD", "evaluate_folder", "evaluate_objects"]
+__all__ = ["evaluate_folder", "evaluate_objects", "published_options"]
 
-THRESHOLD = 0.49
-"""The probability threshold of the published evaluations."""
+_THRESHOLD = 0.49
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ def evaluate_folder(
     if not target_iou > 0:
         raise OptionError(f"The target IoU must be above 0; {target_iou} was given.")
     folder = open_dataset(data, layout=layout, labels=labels, split=split)
-    chosen = {"threshold": THRESHOLD, **_published(method), **(options or {})}
+    chosen = {**published_options(find_method(method)), **(options or {})}
     predictor = make_predictor(method, weights=weights, device=device, options=chosen)
     total = folder.count(per_image=per_image, limit=limit, min_pixels=min_pixels)
     objects = folder.objects(per_image=per_image, limit=limit, min_pixels=min_pixels)
@@ -175,9 +175,22 @@ def evaluate_objects(
     return results
 
 
-def _published(method: str) -> dict[str, Any]:
-    """Return the options of a method that published evaluations have and a window has not."""
-    return {"first_crop": "whole"} if hasattr(find_method(method).options, "first_crop") else {}
+def published_options(spec: MethodSpec) -> dict[str, Any]:
+    """Return the options in which the published evaluations differ from a window.
+
+    Parameters
+    ----------
+    spec
+        The method.
+
+    Returns
+    -------
+    dict
+        ``threshold`` is 0.49; ``first_crop``, where the method has it, is ``"whole"``: the first click sees all of the
+        image.
+    """
+    whole = {"first_crop": "whole"} if hasattr(spec.options, "first_crop") else {}
+    return {"threshold": _THRESHOLD, **whole}
 
 
 def _check(**numbers: int | None) -> None:

@@ -14,6 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError, OptionError
+from napari_iseg.evaluation.folder import published_options
 from napari_iseg.inference.opening import make_predictor, resolve
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.training.data import Crops
@@ -180,7 +181,9 @@ class _Run:
         if spec.family is None or spec.lesson is None:
             raise IsegError(f"The method {method!r} has nothing to train; choose one with a network.")
         pictures, self.objects = held_back_of(examples, rng)
-        loaded: Any = make_predictor(method, weights=weights, device=device, options={"threshold": 0.5})
+        loaded: Any = make_predictor(
+            method, weights=weights, device=device, options={**published_options(spec), "threshold": 0.5}
+        )
         self.predictor = loaded
         # The predictor's own network stays as it is; a copy learns.
         network: Any = copy.deepcopy(loaded.network)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_iseg.errors import ImageError
-from napari_iseg.evaluation.folder import THRESHOLD, evaluate_objects
+from napari_iseg.evaluation.folder import evaluate_objects, published_options
 from napari_iseg.evaluation.metrics import mean_iou
 from napari_iseg.inference.opening import resolve
 from napari_iseg.inference.predictor import never
@@ -129,6 +129,6 @@ class HeldBack:
         return found
 
     def _predictor(self, network: nn.Module) -> Predictor:
-        options = make_options(self._spec.options, {"threshold": THRESHOLD})
+        options = make_options(self._spec.options, published_options(self._spec))
         predictor: Predictor = resolve(self._spec.predictor)(network, options=options)
         return predictor
