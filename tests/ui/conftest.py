@@ -141,7 +141,7 @@ class Hand:
         controller = self.widget.controller
 
         def is_quiet() -> bool:
-            waiting = any(work.job is not None for p in controller._projects for work in p.works)
+            waiting = any(work.job is not None for p in controller.projects for work in p.works)
             return not waiting and not controller.answering.preparing and not controller.restoring
 
         self.qtbot.waitUntil(is_quiet, timeout=20000)

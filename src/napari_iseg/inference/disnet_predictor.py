@@ -14,15 +14,16 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from napari_iseg.errors import OptionError, PromptError
+from napari_iseg.errors import OptionError
 from napari_iseg.inference.click_predictor import points_tensor
 from napari_iseg.inference.disnet_first_stage import DISNetEncoding, FirstStage, drawn, most_alike, propose, seen
+from napari_iseg.inference.disnet_prompts import split_template
 from napari_iseg.inference.prediction import Patch, Prediction, Proposal, Window
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.inference.proposals import object_box, suggested
 from napari_iseg.inference.translation import as_clicks
 from napari_iseg.inference.zoom import choose_window, object_window
-from napari_iseg.interactions import Click, MaskPrompt, next_click
+from napari_iseg.interactions import Click, MaskPrompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -136,7 +137,7 @@ class DISNetPredictor:
         """
         if isinstance(prompts[-1], MaskPrompt):
             return Prediction.from_mask(prompts[-1].mask)
-        clicks, mask = _template(prompts, encoding.shape)
+        clicks, mask = split_template(prompts, encoding.shape)
         if cancelled():
             raise CancelledError
         with torch.inference_mode():
@@ -271,41 +272,3 @@ class DISNetPredictor:
         if self._options.follow_clicks and (memory.follows or (offered and not previous.picked)):
             return stage.fitting(self.network, clicks, self.size), True
         return int(memory.queries[previous.chosen or 0]), False
-
-
-def _template(prompts: Sequence[Prompt], shape: tuple[int, int]) -> tuple[list[Click], np.ndarray | None]:
-    """Return the clicks, the first one positive, and the probability map of the latest mask prompt, if there is one.
-
-    Raises
-    ------
-    PromptError
-        If there is no positive click to begin with.
-    """
-    clicks = list(as_clicks(prompts, shape).clicks)
-    masks = [(place, prompt.mask) for place, prompt in enumerate(prompts) if isinstance(prompt, MaskPrompt)]
-    if not masks:
-        if not clicks[0].positive:
-            raise PromptError(
-                "The first click was negative, but this method starts from a positive one: click inside the object, "
-                "then exclude what does not belong to it."
-            )
-        return clicks, None
-    place, latest = masks[-1]
-    mask = Prediction.from_mask(latest).render()
-    before = clicks[: len(as_clicks(prompts[: place + 1], shape).clicks)]
-    first = next((click for click in before if click.positive), None) or _innermost(mask)
-    return [first, *(click for click in clicks if click is not first)], mask
-
-
-def _innermost(mask: np.ndarray) -> Click:
-    """Return a click on the pixel of a mask that is farthest from its border.
-
-    Raises
-    ------
-    PromptError
-        If the mask is empty.
-    """
-    inside = mask > _OBJECT
-    if not inside.any():
-        raise PromptError("The mask is empty, so that there is nothing to start from; click the object first.")
-    return next_click(inside.astype(np.int8), np.zeros_like(inside))

@@ -1,32 +1,32 @@
 """What the dock does: it leads clicks to the work on their plane, undo to what was done last, and masks to layers.
 
-It knows no widget and no mouse; those call it and listen to its signals. It is one file of over 300 lines because every
-act (click, undo, accept, another image, a removed layer) must leave the same things in step: the work on the plane, its
-request, and the layers.
+It knows no widget and no mouse; those call it and listen to its signals. Every act ends in ``_edited``, which leaves
+the same things in step: the work on the plane, its request, and the layers. It is a file of over 300 lines because half
+of them say what callers can rely on; what the acts do is in the modules beside it.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels
 from psygnal import Signal
 
-from napari_iseg.errors import ImageError, PromptError
+from napari_iseg.errors import ImageError
 from napari_iseg.interactions import Click
 from napari_iseg.interactions.prompts import check_inside, with_choice
+from napari_iseg.ui._accepting import Accepting
 from napari_iseg.ui._answering import Answering
 from napari_iseg.ui._classes import Classes
-from napari_iseg.ui._confidence import is_image
 from napari_iseg.ui._first_look import with_view
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_choice import MethodChoice
+from napari_iseg.ui._navigation import look_at, show_plane
 from napari_iseg.ui._object_edits import ObjectEdits
+from napari_iseg.ui._open_images import OpenImages
 from napari_iseg.ui._plane_view import locate
-from napari_iseg.ui._project import Project
 from napari_iseg.ui._protection import Guard
 from napari_iseg.ui._state import State
-from napari_iseg.ui._viewer_parts import camera_of
+from napari_iseg.ui._undoing import Undoing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._plane_work import PlaneWork
+    from napari_iseg.ui._project import Project
     from napari_iseg.ui._workers import Workers
 
 __all__ = ["Controller"]
@@ -69,8 +70,14 @@ class Controller:
         What the left mouse button means: True includes, False excludes; the right button means the opposite.
     guard
         Whether a new object may take pixels from finished ones.
+    opened
+        The images and the work on each.
     objects
         The edits of finished objects.
+    undoing
+        Takes back and does again.
+    accepting
+        Makes unfinished objects finished ones.
     classes
         The kinds of objects to choose from.
     restoring
@@ -89,38 +96,40 @@ class Controller:
         self.classes = Classes()
         self.restoring = False
         self._viewer = viewer
-        self._projects: list[Project] = []
-        self._project: Project | None = None
         self._closed = False
-        self._strokes = 0
+        self.opened = OpenImages(viewer, lambda: self.answering.choice)
         self.objects = ObjectEdits(self, self._edited)
+        self.undoing = Undoing(self, viewer, self._edited)
+        self.accepting = Accepting(self, self._edited)
         self.answering.changed.connect(self.changed.emit)
         self.answering.failed.connect(self.failed.emit)
         self.answering.answered.connect(self._on_answered)
-        viewer.layers.events.inserted.connect(self._on_inserted)
-        viewer.layers.events.removed.connect(self._on_removed)
+        self.opened.listed.connect(self.images_changed.emit)
+        self.opened.changed.connect(self.changed.emit)
+        self.opened.chosen.connect(self._on_chosen)
+        self.opened.said.connect(self.said.emit)
         viewer.dims.events.connect(self._on_dims)
-        self._choose_first_image()
+        self.opened.choose_first()
 
     @property
     def images(self) -> list[Any]:
         """The Image layers, topmost first."""
-        return [layer for layer in reversed(list(self._viewer.layers)) if is_image(layer)]
+        return self.opened.layers
 
     @property
     def image(self) -> Any:
         """The chosen Image layer, or None."""
-        return self._project.image if self._project is not None else None
+        return self.project.image if self.project is not None else None
 
     @property
     def project(self) -> Project | None:
         """The work on the chosen image, or None."""
-        return self._project
+        return self.opened.project
 
     @property
     def projects(self) -> list[Project]:
         """The work on every image that is open and was chosen once."""
-        return list(self._projects)
+        return list(self.opened.projects)
 
     def shown_at(self) -> tuple[Any, ...]:
         """Return a value that changes when another plane is shown."""
@@ -130,15 +139,15 @@ class Controller:
     @property
     def work(self) -> PlaneWork | None:
         """The unfinished object on the plane that is shown, or None where there is no such plane."""
-        if self._project is None:
+        if self.project is None:
             return None
-        plane = self._project.plane
-        return self._project.work_on(plane) if plane is not None else None
+        plane = self.project.plane
+        return self.project.work_on(plane) if plane is not None else None
 
     @property
     def state(self) -> State:
         """What the dock can do now."""
-        if self._project is None:
+        if self.project is None:
             return State.NO_IMAGE
         work = self.work
         if work is None:
@@ -156,23 +165,17 @@ class Controller:
     @property
     def finished(self) -> list[FinishedObject]:
         """The finished objects of the chosen image, oldest first."""
-        return self._project.finished.records if self._project is not None else []
+        return self.project.finished.records if self.project is not None else []
 
     @property
     def can_undo(self) -> bool:
         """Whether undo has something of the plugin's own to take back."""
-        project, work = self._project, self.work
-        if project is None or work is None:
-            return False
-        if self.objects.can_undo:
-            return True
-        return work.can_undo or project.objects_removed or project.finished.last_on(work.plane) is not None
+        return self.undoing.can_undo
 
     @property
     def can_redo(self) -> bool:
         """Whether there is a step forward."""
-        work = self.work
-        return work is not None and (work.can_redo or work.taken_back is not None or self.objects.can_redo)
+        return self.undoing.can_redo
 
     @property
     def busy_tool(self) -> str:
@@ -182,26 +185,11 @@ class Controller:
 
     def choose_image(self, image: Any) -> None:
         """Work on another image, or on none; what was begun on the present one is kept until it is chosen again."""
-        if self._project is not None:
-            if image is not None and self._project.image == image:
-                return
-            self._project.layers.show(visible=False)
-        self._project = next((p for p in self._projects if image is not None and p.image == image), None)
-        if self._project is None and image is not None:
-            self._project = Project(self._viewer, image)
-            self._projects.append(self._project)
-        self.answering.failure = ""
-        self.images_changed.emit()
-        self.changed.emit()
+        self.opened.choose(image)
 
     def let_go(self, project: Project) -> None:
         """Forget the work on an image, which was saved; its layers stay as they are."""
-        self._projects.remove(project)
-        for work in project.works:
-            work.cancel()
-        if self._project is project:
-            self._project = None
-            self.changed.emit()
+        self.opened.let_go(project)
 
     def choose_method(self, name: str) -> None:
         """Use another method with its own weights and options.
@@ -218,14 +206,14 @@ class Controller:
         if choice == self.answering.choice and not self.answering.failure:
             return
         self.answering.use(choice)
-        for project in self._projects:
+        for project in self.opened.projects:
             for work in project.works:
                 work.close()
         self.prepare()
 
     def prepare(self) -> None:
         """Load the method and read the plane, in a thread, and make the layers, so that the first click is quick."""
-        project, work = self._project, self.work
+        project, work = self.project, self.work
         if project is not None and work is not None and not self._closed:
             project.layers.prepare()
             for each in project.works:
@@ -244,7 +232,7 @@ class Controller:
         self._set_in_sessions("refinement", value)
 
     def _set_in_sessions(self, name: str, value: Any) -> None:
-        for project in self._projects:
+        for project in self.opened.projects:
             for work in project.works:
                 if work.session is not None:
                     setattr(work.session, name, value)
@@ -268,7 +256,7 @@ class Controller:
         PromptError
             If the click lies outside the image.
         """
-        project, work = self._project, self.work
+        project, work = self.project, self.work
         if project is None:
             raise ImageError("There is no image to click on; open one first.")
         if work is None:
@@ -290,7 +278,7 @@ class Controller:
         PromptError
             If it lies outside the image; nothing has changed then.
         """
-        project, work = self._project, work or self.work
+        project, work = self.project, work or self.work
         if project is None or work is None or not project.owns(work):
             return
         check_inside(prompt, work.shape)
@@ -306,7 +294,7 @@ class Controller:
 
     def change(self, prompts: tuple[Prompt, ...], work: PlaneWork) -> None:
         """Make these the prompts of an unfinished object, as one step that undo takes back."""
-        project = self._project
+        project = self.project
         if project is not None and project.owns(work) and not work.accept_on_answer:
             self.answering.failure = ""
             work.edit(prompts)
@@ -315,7 +303,7 @@ class Controller:
 
     def run(self) -> None:
         """Have the waiting prompts answered now, where they are not answered by themselves."""
-        project, work = self._project, self.work
+        project, work = self.project, self.work
         if project is not None and work is not None and work.pending and work.job is None:
             self.answering.ask(project, work, wanted=True)
 
@@ -328,92 +316,31 @@ class Controller:
 
     def choose_proposal(self, index: int) -> None:
         """Make one of the proposals the answer, as one step that undo takes back."""
-        project, work = self._project, self.work
+        project, work = self.project, self.work
         if project is not None and work is not None and not work.pending:
             self.change(with_choice(work.prompts, index), work)
 
     def undo(self) -> None:
-        """Take back what was done last: a click, else the acceptance on this plane, else a stroke in a Labels layer."""
-        project, work = self._project, self.work
-        if project is not None and work is not None:
-            if self._undo_acceptance_to_come(project, work) or self.objects.undo():
-                self._strokes = 0
-                return
-            if work.step(-1):
-                self._edited(project, work)
-                return
-            if project.objects_removed:
-                project.layers.restore_objects()
-                self.changed.emit()
-                return
-        labels = self._active_labels()
-        if labels is not None and self._strokes > 0:
-            self._strokes -= 1
-            labels.undo()
-            self.objects.painted()
-        elif project is not None and work is not None and (record := project.take_back(work.plane)) is not None:
-            if record.session is None:
-                self._ask_as_then(project, record)
-            self.changed.emit()
-        elif labels is not None:
-            labels.undo()
+        """Take back what was done last; see :class:`Undoing`."""
+        self.undoing.undo()
 
     def redo(self) -> None:
         """Do again what undo took back."""
-        project, work = self._project, self.work
-        if project is not None and work is not None:
-            if self.objects.redo():
-                return
-            again = work.taken_back
-            if again is not None and work.prompts == again.finished.prompts:
-                if work.pending:
-                    self.accept()
-                else:
-                    self._finish(project, work, overwrite=again.finished.overwrite)
-                return
-            if work.step(+1):
-                self._edited(project, work)
-                return
-        labels = self._active_labels()
-        if labels is not None:
-            labels.redo()
+        self.undoing.redo()
 
     def accept(self) -> None:
-        """Write the unfinished object into the Objects layer and begin the next one.
-
-        If its answer is still awaited, this happens when it comes; clicks until then belong to the next object.
+        """Write the unfinished object into the Objects layer and begin the next one; see :class:`Accepting`.
 
         Raises
         ------
         PromptError
             If there is no object yet, or finished objects cover all of it.
         """
-        project, work = self._project, self.work
-        if project is None or work is None or not work.prompts:
-            raise PromptError("There is no object to accept yet; click one first.")
-        if work.pending:
-            work.accept_on_answer = True
-            if work.job is None:
-                self.answering.ask(project, work)
-            self.changed.emit()
-        else:
-            self._finish_if_allowed(project, work)
-
-    def answer(self, *, overwrite: bool) -> None:
-        """Answer the question whether the object may take pixels from finished ones, and accept it.
-
-        Raises
-        ------
-        PromptError
-            If finished objects cover all of it and keep their pixels.
-        """
-        project, work = self._project, self.work
-        if project is not None and work is not None and self.guard.question_on(work) is not None:
-            self._finish(project, work, overwrite=overwrite)
+        self.accepting.accept()
 
     def cancel(self) -> None:
         """Give up what is being computed and take back the click that asked for it; redo asks again."""
-        project, work = self._project, self.work
+        project, work = self.project, self.work
         if project is not None and work is not None and work.pending:
             work.accept_on_answer = False
             work.cancel()
@@ -427,46 +354,28 @@ class Controller:
 
     def go_to(self, label: int) -> None:
         """Show the plane of a finished object and select its id in the Objects layer."""
-        project = self._project
+        project = self.project
         record = project.finished.find(label) if project is not None else None
-        if project is None or record is None or not project.layers.has_objects:
-            return
-        project.layers.objects.selected_label = label
-        self.go_to_plane(record.plane)
+        if project is not None and record is not None and project.layers.has_objects:
+            project.layers.objects.selected_label = label
+            self.go_to_plane(record.plane)
 
     def go_to_plane(self, plane: PlaneAddress) -> None:
         """Show a plane of the chosen image."""
-        if self._project is None:
-            return
-        image, dims = self._project.image, self._viewer.dims
-        world = image.data_to_world(plane.point(0, 0))
-        for axis in plane.other_axes:
-            dims.set_point(axis + dims.ndim - image.ndim, world[axis])
+        if self.project is not None:
+            show_plane(self._viewer, self.project.image, plane)
 
     def look_at(self, point: Sequence[float]) -> None:
         """Move the camera to a point, in pixels of the image along every axis, if that is out of sight."""
-        project = self._project
-        if project is None or self._viewer.dims.ndisplay != 2:
-            return
-        shown = [axis - self._viewer.dims.ndim + project.image.ndim for axis in self._viewer.dims.displayed]
-        first, last = project.image.corner_pixels[:, shown]
-        place = [point[axis] for axis in shown]
-        if any(not low <= at <= high for low, at, high in zip(first, place, last, strict=True)):
-            world = project.image.data_to_world(point)
-            camera_of(self._viewer).center = tuple(world[axis] for axis in shown)
+        if self.project is not None:
+            look_at(self._viewer, self.project.image, point)
 
     def close(self) -> None:
         """Let go of the viewer; nothing of what was made is changed."""
         self._closed = True
-        events = self._viewer.layers.events
-        events.inserted.disconnect(self._on_inserted)
-        events.removed.disconnect(self._on_removed)
+        self.opened.close()
+        self.undoing.close()
         self._viewer.dims.events.disconnect(self._on_dims)
-
-    def _ask_as_then(self, project: Project, record: FinishedObject) -> None:
-        """Have an object from a file, which was taken back, answered by the method that made it."""
-        self.use(record.choice)
-        self._edited(project, project.work_on(record.plane))
 
     def _edited(self, project: Project, work: PlaneWork) -> None:
         """Bring request, layers and dock in step with the present prompts of a work."""
@@ -483,104 +392,13 @@ class Controller:
         project.draw_mask(work)
         if work.accept_on_answer and not work.pending:
             work.accept_on_answer = False
-            self._finish_or_go_on(project, work)
+            self.accepting.finish_or_go_on(project, work)
         self.changed.emit()
 
-    def _finish_or_go_on(self, project: Project, work: PlaneWork) -> None:
-        """Finish what was accepted early; if that cannot be, the clicks for the next object are given to this one."""
-        try:
-            self._finish_if_allowed(project, work)
-        except (PromptError, ImageError) as error:
-            clicks, work.next_clicks = work.next_clicks, []
-            for click in clicks:
-                work.edit((*work.prompts, click))
-            self._edited(project, work)
-            self.failed.emit(str(error))
-
-    def _finish_if_allowed(self, project: Project, work: PlaneWork) -> None:
-        """Finish an object, or ask first whether it may overwrite others."""
-        overwrite = self.guard.decide(project, work)
-        if overwrite is not None:
-            self._finish(project, work, overwrite=overwrite)
+    def _on_chosen(self) -> None:
+        self.answering.failure = ""
+        self.images_changed.emit()
         self.changed.emit()
-
-    def _finish(self, project: Project, work: PlaneWork, *, overwrite: bool) -> None:
-        if work.target is not None:
-            self.objects.write_back(project, work, overwrite=overwrite)
-            return
-        if work.class_name is None:
-            work.class_name = self.classes.current
-        record = project.finish(work, self.answering.choice, overwrite=overwrite)
-        self._strokes = 0
-        following = project.work_on(record.plane)
-        self._edited(project, following)
-
-    def _undo_acceptance_to_come(self, project: Project, work: PlaneWork) -> bool:
-        if not work.accept_on_answer:
-            return False
-        if work.next_clicks:
-            work.next_clicks.pop()
-        else:
-            work.accept_on_answer = False
-        project.draw_prompts()
-        self.changed.emit()
-        return True
-
-    def _active_labels(self) -> Any:
-        """Return the active layer if it is a Labels layer that can be edited, else None."""
-        active = self._viewer.layers.selection.active
-        return active if isinstance(active, Labels) and active.editable else None
-
-    def _choose_first_image(self) -> None:
-        active = self._viewer.layers.selection.active
-        images = self.images
-        first = active if is_image(active) else images[0] if images else None
-        self.choose_image(first)
-
-    def _on_inserted(self, event: Any) -> None:
-        layer = event.value
-        if isinstance(layer, Labels):
-            layer.events.paint.connect(self._on_paint)
-        if not is_image(layer):
-            return
-        untouched = self._project is None or not (self._project.has_unfinished or self._project.finished.records)
-        if untouched:
-            self.choose_image(layer)
-        else:
-            self.images_changed.emit()
-
-    def _on_paint(self, _event: Any) -> None:
-        self._strokes += 1
-        self.objects.painted()
-
-    def _on_removed(self, event: Any) -> None:
-        layer = event.value
-        for project in list(self._projects):
-            if project.image == layer:
-                self._leave(project)
-            elif project.layers.is_objects(layer) and project.finished.records:
-                count = _objects_in_words(len(project.finished.records))
-                self.said.emit(f"The layer {layer.name!r} with {count} was removed; undo brings it back.")
-        if is_image(layer):
-            self.images_changed.emit()
-        self.changed.emit()
-
-    def _leave(self, project: Project) -> None:
-        """Let an image go that was removed; what has a mask is kept as a finished object."""
-        saved = project.settle(self.answering.choice)
-        self._projects.remove(project)
-        project.layers.show(visible=False)
-        if saved:
-            self.said.emit(
-                f"{project.image.name!r} was removed; its unfinished object was kept in the layer 'Objects'."
-            )
-        if self._project is project:
-            self._project = None
-            self._choose_first_image()
 
     def _on_dims(self, _event: Any) -> None:
         self.changed.emit()
-
-
-def _objects_in_words(count: int) -> str:
-    return "1 object" if count == 1 else f"{count} objects"

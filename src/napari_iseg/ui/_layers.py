@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_iseg.ui._outlines import grown, mask_colours, outlined, union
 from napari_iseg.ui._placement import follow_placement, placement_of
 from napari_iseg.ui._plane_view import grid_shape
 from napari_iseg.ui._prompt_shapes import PromptShapes
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
     from numpy.typing import NDArray
 
-    from napari_iseg.inference.prediction import Window
     from napari_iseg.inference.session import Session
     from napari_iseg.interactions import Click
     from napari_iseg.planes import PlaneAddress
@@ -29,7 +29,6 @@ LABEL_TYPE = np.uint16
 
 INCLUDE = "#2ee66b"
 EXCLUDE = "#ff3df0"
-_TINT, _EDGE = 1, 2
 _POINTS_PER_IMAGE = 40
 _SYMBOLS = {True: "disc", False: "x"}
 _COLOURS = {True: INCLUDE, False: EXCLUDE}
@@ -54,7 +53,7 @@ class WorkLayers:
         self._live: Any = None
         self._prompts: Any = None
         self._strokes: Any = None
-        self.shapes = PromptShapes(self._strokes_layer, lambda: self._is_shown(self._strokes), self._pixel, _COLOURS)
+        self.shapes = PromptShapes(self._strokes_layer, lambda: self.is_there(self._strokes), self._pixel, _COLOURS)
         self._given: list[tuple[PlaneAddress, Click]] = []
         self._drawn: dict[PlaneAddress, tuple[slice, slice]] = {}
         follow_placement(image, self._shown_ones)
@@ -62,14 +61,14 @@ class WorkLayers:
     @property
     def objects(self) -> Any:
         """The Labels layer of finished objects, (grid of the image) uint16; made if it is not there."""
-        if not self._is_shown(self._objects):
+        if not self.is_there(self._objects):
             self._objects = self._add_labels(self._name("Objects"), np.zeros(self._shape, LABEL_TYPE), opacity=0.6)
         return self._objects
 
     @property
     def has_objects(self) -> bool:
         """Whether the layer of finished objects is among the viewer's layers."""
-        return self._is_shown(self._objects)
+        return self.is_there(self._objects)
 
     def is_objects(self, layer: Any) -> bool:
         """Whether ``layer`` is the one of finished objects."""
@@ -81,27 +80,27 @@ class WorkLayers:
 
     def is_there(self, layer: Any) -> bool:
         """Whether ``layer`` is among the viewer's layers."""
-        return self._is_shown(layer)
+        return layer is not None and layer in self._viewer.layers
 
     def restore_objects(self) -> None:
         """Put a removed layer of finished objects back."""
-        if self._objects is not None and not self._is_shown(self._objects):
+        if self._objects is not None and not self.is_there(self._objects):
             self._add(self._objects)
 
     def take_over(self, other: WorkLayers) -> None:
         """Use the layers that another image had, emptied, for an image of as many axes."""
         for layer in (other._objects, other._live, other._prompts):
-            if not self._is_shown(layer):
+            if not self.is_there(layer):
                 continue
             flat = layer is other._prompts
             layer.data = np.empty((0, len(self._shape))) if flat else np.zeros(self._shape, layer.data.dtype)
             for name, value in self._placement().items():
                 setattr(layer, name, value)
-        if self._is_shown(other._objects):
+        if self.is_there(other._objects):
             # What was painted there can be undone no more: this is how napari forgets it.
             other._objects.editable = False
             other._objects.editable = True
-        if self._is_shown(other._prompts):
+        if self.is_there(other._prompts):
             other._prompts.current_size = max(self._shape) / _POINTS_PER_IMAGE
         self._objects, self._live, self._prompts = other._objects, other._live, other._prompts
         other._take_away(other._strokes)
@@ -113,7 +112,7 @@ class WorkLayers:
 
     def _take_away(self, layer: Any) -> None:
         layers = self._viewer.layers
-        if self._is_shown(layer):
+        if self.is_there(layer):
             # From the top: with OpenGL in software, taking a layer from below others can end the process.
             layers.move(layers.index(layer), len(layers))
             layers.remove(layer)
@@ -130,7 +129,7 @@ class WorkLayers:
         objects = [self.objects] if self._objects is None or self.has_objects else []
         for layer in (*objects, self._live_mask(), self._prompts_layer()):
             layers = self._viewer.layers
-            below = layers.index(layer) < layers.index(self._image) if self._is_shown(self._image) else False
+            below = layers.index(layer) < layers.index(self._image) if self.is_there(self._image) else False
             if below:
                 layers.move(layers.index(layer), len(layers))
         self.show(visible=True)
@@ -142,12 +141,12 @@ class WorkLayers:
                 layer.visible = visible
 
     def _shown_ones(self) -> list[Any]:
-        return [layer for layer in (self._objects, self._live, self._prompts, self._strokes) if self._is_shown(layer)]
+        return [layer for layer in (self._objects, self._live, self._prompts, self._strokes) if self.is_there(layer)]
 
     def draw_prompts(self, prompts: Iterable[tuple[PlaneAddress, Click]]) -> None:
         """Show these prompts and no others."""
         given = list(prompts)
-        if given and not self._is_shown(self._prompts):
+        if given and not self.is_there(self._prompts):
             # All of them in their order: a click may come before the method is ready, and prompts belong on top.
             self.prepare()
         layer = self._prompts_layer()
@@ -181,12 +180,12 @@ class WorkLayers:
         if drawn is None and prediction is None:
             return
         layer = self._live_mask()
-        view = self._on_plane(layer.data, plane)
+        view = layer.data[plane.label_index]
         if drawn is not None:
             view[drawn] = 0
         if session is not None and prediction is not None:
-            box = _grown(prediction.window, session)
-            view[box] = _outlined(session.mask[box])
+            box = grown(prediction.window, session)
+            view[box] = outlined(session.mask[box])
             self._drawn[plane] = box
         layer.refresh(extent=False, highlight=False, thumbnail=False)
 
@@ -196,7 +195,7 @@ class WorkLayers:
 
     def shown_mask(self, plane: PlaneAddress) -> NDArray[np.bool_]:
         """Return the live mask of a plane as it is drawn, (H, W) bool, a copy."""
-        return np.asarray(self._on_plane(self._live_mask().data, plane) > 0)
+        return np.asarray(self._live_mask().data[plane.label_index] > 0)
 
     def draw_painted(self, plane: PlaneAddress, mask: NDArray[np.bool_], box: tuple[slice, slice]) -> None:
         """Draw a piece of a mask, (H, W) bool, that is being painted; ``box`` holds all that changed, and a margin."""
@@ -204,9 +203,9 @@ class WorkLayers:
         # The edge of the box is no edge of the mask: one pixel more is looked at than is drawn.
         wide = tuple(slice(max(s.start - 1, 0), s.stop + 1) for s in box)
         inner = tuple(slice(s.start - w.start, s.stop - w.start) for s, w in zip(box, wide, strict=True))
-        self._on_plane(layer.data, plane)[box] = _outlined(mask[wide])[inner]
+        layer.data[plane.label_index][box] = outlined(mask[wide])[inner]
         drawn = self._drawn.get(plane)
-        self._drawn[plane] = _union(box, drawn) if drawn is not None else box
+        self._drawn[plane] = union(box, drawn) if drawn is not None else box
         layer.refresh(extent=False, highlight=False, thumbnail=False)
 
     def preview(self, plane: PlaneAddress, mask: NDArray[np.bool_]) -> None:
@@ -220,39 +219,29 @@ class WorkLayers:
             (H, W) bool.
         """
         layer = self._live_mask()
-        view = self._on_plane(layer.data, plane)
+        view = layer.data[plane.label_index]
         drawn = self._drawn.pop(plane, None)
         if drawn is not None:
             view[drawn] = 0
         rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
         if len(rows):
             box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-            view[box] = _outlined(mask[box])
+            view[box] = outlined(mask[box])
             self._drawn[plane] = box
         layer.refresh(extent=False, highlight=False, thumbnail=False)
 
-    def _on_plane(self, labels: NDArray[Any], plane: PlaneAddress) -> NDArray[Any]:
-        return labels[plane.label_index]
-
     def _live_mask(self) -> Any:
-        if not self._is_shown(self._live):
+        if not self.is_there(self._live):
             from napari.utils import DirectLabelColormap
 
             self._drawn.clear()
             self._live = self._add_labels(self._name("Live mask"), np.zeros(self._shape, np.uint8), opacity=1.0)
-            red, green, blue = (int(INCLUDE[i : i + 2], 16) / 255 for i in (1, 3, 5))
-            colours = {
-                None: (0, 0, 0, 0),
-                0: (0, 0, 0, 0),
-                _TINT: (red, green, blue, 0.3),
-                _EDGE: (red, green, blue, 1),
-            }
-            self._live.colormap = DirectLabelColormap(color_dict={k: np.array(v) for k, v in colours.items()})
+            self._live.colormap = DirectLabelColormap(color_dict=mask_colours(INCLUDE))
             self._live.editable = False
         return self._live
 
     def _prompts_layer(self) -> Any:
-        if not self._is_shown(self._prompts):
+        if not self.is_there(self._prompts):
             from napari.layers import Points
 
             layer = Points(
@@ -274,7 +263,7 @@ class WorkLayers:
         return self._prompts
 
     def _strokes_layer(self) -> Any:
-        if not self._is_shown(self._strokes):
+        if not self.is_there(self._strokes):
             from napari.layers import Shapes
 
             layer = Shapes(None, ndim=len(self._shape), name=self._name("Boxes and scribbles"), **self._placement())
@@ -311,30 +300,3 @@ class WorkLayers:
 
     def _name(self, name: str) -> str:
         return name if name not in self._viewer.layers else f"{name} of {self._image.name}"
-
-    def _is_shown(self, layer: Any) -> bool:
-        return layer is not None and layer in self._viewer.layers
-
-
-def _grown(window: Window, session: Session) -> tuple[slice, slice]:
-    """Return a window with the margin that smoothing may add to a mask, as far as the plane goes."""
-    margin = int(np.ceil(3 * session.refinement.smoothing)) if 0 not in window.shape else 0
-    return (
-        slice(max(window.row_start - margin, 0), min(window.row_stop + margin, session.shape[0])),
-        slice(max(window.column_start - margin, 0), min(window.column_stop + margin, session.shape[1])),
-    )
-
-
-def _union(box: tuple[slice, slice], other: tuple[slice, slice]) -> tuple[slice, slice]:
-    rows, columns = (slice(min(a.start, b.start), max(a.stop, b.stop)) for a, b in zip(box, other, strict=True))
-    return rows, columns
-
-
-def _outlined(mask: NDArray[np.bool_]) -> NDArray[np.uint8]:
-    """Return 0 outside, 1 inside and 2 on the inner edge of a mask."""
-    inside = mask.copy()
-    inside[1:] &= mask[:-1]
-    inside[:-1] &= mask[1:]
-    inside[:, 1:] &= mask[:, :-1]
-    inside[:, :-1] &= mask[:, 1:]
-    return np.where(inside, np.uint8(_TINT), mask.astype(np.uint8) * np.uint8(_EDGE))

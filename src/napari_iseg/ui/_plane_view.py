@@ -89,12 +89,20 @@ def locate(image: Any, plane: PlaneAddress, position: Sequence[float]) -> tuple[
     tuple of float
         (row, column) in pixels, pixel centres at whole numbers; may lie outside.
     """
+    linear, offset = _drawn(image, plane)
+    world = np.asarray(position, float)[-image.ndim :][[plane.rows, plane.columns]]
+    row, column = np.linalg.solve(linear, world - offset)
+    return float(row), float(column)
+
+
+def _drawn(image: Any, plane: PlaneAddress) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (linear, offset) from (row, column) on a plane to the world as napari draws it.
+
+    That is the submatrix of the displayed axes alone, also where an oblique affine mixes them with others.
+    """
     linear, offset = _data_to_world(image)
     axes = [plane.rows, plane.columns]
-    world = np.asarray(position, float)[-image.ndim :][axes]
-    # As napari draws: the submatrix of the displayed axes alone.
-    row, column = np.linalg.solve(linear[np.ix_(axes, axes)], world - offset[axes])
-    return float(row), float(column)
+    return linear[np.ix_(axes, axes)], offset[axes]
 
 
 def _data_to_world(image: Any) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -127,9 +135,8 @@ def on_screen(image: Any, plane: PlaneAddress, places: NDArray[np.float64]) -> N
     numpy.ndarray
         (n, 2) world coordinates along the plane's row axis and column axis.
     """
-    linear, offset = _data_to_world(image)
-    axes = [plane.rows, plane.columns]
-    return np.asarray(places @ linear[np.ix_(axes, axes)].T + offset[axes])
+    linear, offset = _drawn(image, plane)
+    return np.asarray(places @ linear.T + offset)
 
 
 def plane_to_world(image: Any, plane: PlaneAddress, corner: tuple[int, int]) -> NDArray[np.float64]:

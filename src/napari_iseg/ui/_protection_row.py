@@ -89,8 +89,8 @@ class ProtectionRow(QWidget):
 
     @told
     def _on_keep(self, _checked: bool = False) -> None:
-        self._controller.answer(overwrite=False)
+        self._controller.accepting.answer(overwrite=False)
 
     @told
     def _on_overwrite(self, _checked: bool = False) -> None:
-        self._controller.answer(overwrite=True)
+        self._controller.accepting.answer(overwrite=True)
