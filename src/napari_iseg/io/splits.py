@@ -31,7 +31,8 @@ def in_held_back(name: str) -> bool:
 def held_back_names(names: Iterable[str]) -> frozenset[str]:
     """Return which images of a set are held back from training: about one in five, and of two or more at least a tenth.
 
-    Those of :func:`in_held_back`; where chance takes too few of a small set, those with the next numbers besides.
+    Those of :func:`in_held_back`; where chance takes too few of a small set, those with the next numbers besides. One
+    at least is left to train on, so that of a single image, a volume too, nothing is held back.
 
     Parameters
     ----------
@@ -40,8 +41,8 @@ def held_back_names(names: Iterable[str]) -> frozenset[str]:
     """
     ordered = sorted(names, key=lambda name: (not in_held_back(name), sha1(name.encode()).digest()))
     by_chance = sum(map(in_held_back, ordered))
-    least = -(-len(ordered) // 10) if len(ordered) > 1 else 0
-    return frozenset(ordered[: max(by_chance, least)])
+    least = -(-len(ordered) // 10)
+    return frozenset(ordered[: min(max(by_chance, least), len(ordered) - 1)]) if ordered else frozenset()
 
 
 def in_split(held_back: bool, split: Split) -> bool:

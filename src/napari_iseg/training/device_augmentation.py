@@ -62,18 +62,19 @@ def augment_batch(
         hit = chance.hits(getattr(options, name), count)
         # Only what is hit is computed; most changes are rare.
         if hit is not None:
-            rgb = rgb.index_copy(0, hit, change(rgb[hit], chance))
+            rgb.index_copy_(0, hit, change(rgb[hit], chance))
     return rgb.clamp(0, 1), labels
 
 
 def _moved(values: Tensor, flipped: np.ndarray, turns: np.ndarray, chance: BatchChance) -> Tensor:
+    values = values.clone()
     for number in (0, 1, 2, 3):
         for mirrored in (False, True):
             group = ((turns == number) & (flipped == mirrored)).nonzero()[0]
             if len(group) and (number or mirrored):
                 where = chance.tensor(group)
                 chosen = values[where].flip(-1) if mirrored else values[where]
-                values = values.index_copy(0, where, chosen.rot90(number, (2, 3)))
+                values.index_copy_(0, where, chosen.rot90(number, (2, 3)))
     return values
 
 

@@ -106,9 +106,11 @@ class DeviceCrops:
         rgb, maps, windows = self._cut(chosen)
         rgb, maps = augment_batch(rgb, maps, chance, recipe.augmentation)
         wanted = self._tensor([one.label for one in chosen])[:, None, None]
-        merged = self._tensor([one.merged for one in chosen])[:, None, None]
         labels = maps[:, 0]
-        inside = (labels == wanted) | (_another(labels, wanted, chance) & merged)
+        inside = labels == wanted
+        if merged := [number for number, one in enumerate(chosen) if one.merged]:
+            at = self._tensor(merged)
+            inside = inside.index_copy(0, at, inside[at] | _another(labels[at], wanted[at], chance))
         samples = Pasted(rgb, inside, labels == -1)
         if len(plan.owners):
             own = slice(len(numbers))
@@ -145,8 +147,11 @@ class DeviceCrops:
         enough = seen.sum((1, 2)) >= MIN_VISIBLE * fineness**2
         boxes = self._tensor([one.picture.boxes[one.label] for one in chosen])
         windows = torch.where(enough[:, None], windows, boxes)
-        smooth = self._tensor([one.smooth for one in chosen])
-        rgb = images.cut_rgb(places, windows, size, smooth=smooth, samples=max(fineness, 2))
+        rgb = images.cut_rgb(places, windows, size)
+        if smooth := [number for number, one in enumerate(chosen) if one.smooth]:
+            at = self._tensor(smooth)
+            finer = images.cut_rgb(places[at], windows[at], size, samples=max(fineness, 2))
+            rgb = rgb.index_copy(0, at, finer)
         return rgb, images.cut_labels(places, windows, fine), windows
 
     def _soft(self, samples: Pasted, windows: Tensor) -> tuple[Tensor, ...]:

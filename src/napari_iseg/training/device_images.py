@@ -45,15 +45,7 @@ class DeviceImages:
         """Put another picture of the same size in the place of one."""
         self._write(int(self.starts[number]), picture)
 
-    def cut_rgb(
-        self,
-        numbers: Tensor,
-        windows: Tensor,
-        size: tuple[int, int],
-        *,
-        smooth: Tensor | None = None,
-        samples: int = 2,
-    ) -> Tensor:
+    def cut_rgb(self, numbers: Tensor, windows: Tensor, size: tuple[int, int], *, samples: int = 1) -> Tensor:
         """Cut windows out and resize them, as ``training.cropping`` does one by one.
 
         Parameters
@@ -64,22 +56,18 @@ class DeviceImages:
             (B, 4) int64: row start and stop, column start and stop, inside the picture.
         size
             Rows and columns of the crops.
-        smooth
-            (B,) bool: average points for each pixel, against the patterns of coarse sampling; None for nowhere.
         samples
-            How many along a pixel then.
+            Points along a pixel that are averaged; more than one works against the patterns of coarse sampling.
 
         Returns
         -------
         torch.Tensor
             (B, 3, rows, columns) float32 RGB in [0, 1] (bilinear, corners on corners).
         """
-        rgb = self._bilinear(numbers, windows, size)
-        if smooth is not None:
-            fine = (samples * size[0], samples * size[1])
-            finer = functional.avg_pool2d(self._bilinear(numbers, windows, fine), samples)
-            rgb = torch.where(smooth[:, None, None, None], finer, rgb)
-        return rgb
+        if samples == 1:
+            return self._bilinear(numbers, windows, size)
+        fine = (samples * size[0], samples * size[1])
+        return functional.avg_pool2d(self._bilinear(numbers, windows, fine), samples)
 
     def cut_labels(self, numbers: Tensor, windows: Tensor, size: tuple[int, int]) -> Tensor:
         """Return the label maps of windows, (B, maps, rows, columns) int32: each pixel keeps its centre's label."""
