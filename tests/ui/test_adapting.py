@@ -112,7 +112,6 @@ def test_a_whole_adaptation_ends_with_weights_that_the_window_offers(
     assert (user_folder / "my-discs.safetensors").is_file()
     assert "| after |" in (user_folder / "my-discs.md").read_text()
     assert len(widget._latest.scores) >= 2
-    viewer.window.screenshot("/tmp/adapt_done.png")
 
 
 def test_what_is_missing_is_told(
