@@ -12,11 +12,12 @@ import numpy as np
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.interactions import IGNORE
+from napari_iseg.io.sampling import spread
 from napari_iseg.io.splits import SPLITS, Split, held_back_names, in_held_back, in_split
 from napari_iseg.planes import to_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -239,7 +240,7 @@ class LabelledImages(ABC):
                 f"The references {self.labels!r} of {self.path} hold no object of at least {min_pixels} pixels; "
                 f"an object's pixels must have a value from 1 to 65534.{self._first_bad()}"
             )
-        keep = _spread([len(found) for found in entries], limit)
+        keep = spread([len(found) for found in entries], limit)
         return [(name, found[:kept]) for name, found, kept in zip(self.names, entries, keep, strict=True) if kept]
 
     def _entries(self, name: str, min_pixels: int) -> list[_Entry]:
@@ -288,17 +289,3 @@ def _truth(labels: NDArray[np.int32], object_id: int) -> NDArray[np.int8]:
     truth: NDArray[np.int8] = (labels == object_id).astype(np.int8)
     truth[labels == IGNORE] = IGNORE
     return truth
-
-
-def _spread(counts: Sequence[int], limit: int | None) -> list[int]:
-    """Return how many objects of each image to keep, so that at most ``limit`` remain, spread over the images."""
-    if limit is None:
-        return list(counts)
-    kept = [0] * len(counts)
-    left = limit
-    while left > 0 and (turn := [i for i, count in enumerate(counts) if count > kept[i]]):
-        wanted = min(left, len(turn))
-        for n in range(wanted):
-            kept[turn[(2 * n + 1) * len(turn) // (2 * wanted)]] += 1
-        left -= wanted
-    return kept
