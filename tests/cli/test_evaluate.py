@@ -98,3 +98,56 @@ def test_bad_input_is_one_sentence_and_code_2(run, data, change, sentence):
     assert sentence in done.err.replace("\n", " ")
     assert "Traceback" not in done.err
     assert not done.out
+
+
+@pytest.fixture
+def bad(data):
+    """Return the three images, and one of everything that can be wrong."""
+    for name in ("orphan", "damaged", "empty", "shapes"):
+        for part in ("images", "labels"):
+            (data / part / f"{name}.png").write_bytes((data / part / "a.png").read_bytes())
+    (data / "labels" / "orphan.png").rename(data / "labels" / "nobody.png")
+    (data / "images" / "damaged.png").write_bytes(b"no image")
+    iio.imwrite(data / "labels" / "empty.png", np.zeros((41, 57), np.uint8))
+    iio.imwrite(data / "labels" / "shapes.png", np.ones((41, 50), np.uint8))
+    return data
+
+
+def test_bad_files_are_named_left_out_and_counted_and_do_not_cost_the_evaluation(run, bad, tmp_path, caplog):
+    out = tmp_path / "out.json"
+    given = ("evaluate", "--method", "geodesic", "--data", bad, "--max-clicks", 2, "--json", out)
+    done = run(*given)
+    assert done.code == 0, done.err
+    kept = json.loads(out.read_text())
+    assert [result["name"] for result in kept["results"]] == ["a", "b", "c"]
+    assert kept["settings"]["files_left_out"] == 5
+    assert done.err.count("5 files were left out as unusable, each named above") == 1
+    for name in ("orphan", "nobody", "damaged", "empty", "shapes"):
+        assert sum(f"{name}.png" in record.message for record in caplog.records) == 1, name
+
+
+def test_an_evaluation_that_is_to_stop_at_bad_files_stops_at_the_first_and_names_it(run, bad):
+    met = []
+    for _ in range(6):
+        done = run(
+            "evaluate", "--method", "geodesic", "--data", bad, "--max-clicks", 1, "--on-bad-input", "stop",
+        )  # fmt: skip
+        if done.code == 0:
+            break
+        assert done.code == 2
+        assert not done.out
+        said = done.err.replace("\n", "")
+        met.append(next(path for path in bad.glob("*/*") if str(path) in said).stem)
+        for part in ("images", "labels"):
+            (bad / part / f"{met[-1]}.png").unlink(missing_ok=True)
+    assert sorted(met) == ["damaged", "empty", "nobody", "orphan", "shapes"]
+
+
+def test_of_nothing_but_bad_files_an_evaluation_says_what_is_wrong_with_the_first(run, bad):
+    for name in "abc":
+        (bad / "images" / f"{name}.png").write_bytes(b"no image")
+    done = run("evaluate", "--method", "geodesic", "--data", bad)
+    assert done.code == 2
+    assert "Not one image" in done.err
+    done = run("evaluate", "--method", "geodesic", "--data", bad, "--on-bad-input", "ignore")
+    assert (done.code, "skip" in done.err) == (2, True)

@@ -6,6 +6,7 @@ import imageio.v3 as iio
 import nibabel as nib
 import numpy as np
 import pytest
+import tifffile
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.io.dataset import DatasetFolder, held_back_names, in_held_back
@@ -239,3 +240,25 @@ def test_a_small_set_holds_back_a_tenth_at_least_and_a_single_image_nothing() ->
     assert held_back_names(taken[:10]) == held_back_names(reversed(taken[:10]))
     many = list(map(str, range(200)))
     assert held_back_names(many) == {name for name in many if in_held_back(name)}
+
+
+def test_of_one_two_and_four_images_something_is_left_to_train_on_and_of_more_than_one_something_to_judge_by():
+    names = list(map(str, range(200)))
+    taken = [name for name in names if not in_held_back(name)]
+    kept = [name for name in names if in_held_back(name)]
+    # The luckiest and the unluckiest names, and a mixture.
+    for some in (taken, kept, [taken[0], kept[0], taken[1], kept[1]]):
+        assert held_back_names(some[:1]) == frozenset()
+        assert len(held_back_names(some[:2])) == 1
+        assert 1 <= len(held_back_names(some[:4])) <= 3
+    assert held_back_names([]) == frozenset()
+
+
+def test_a_single_volume_can_be_trained_on_whatever_its_name(tmp_path):
+    name = next(name for name in map(str, range(200)) if in_held_back(name))
+    for part in ("images", "labels"):
+        (tmp_path / part).mkdir()
+        tifffile.imwrite(tmp_path / part / f"{name}.tif", np.ones((5, 9, 11), np.uint8))
+    assert DatasetFolder(tmp_path, split="train").names == (name,)
+    with pytest.raises(ImageError, match="use 'all'"):
+        DatasetFolder(tmp_path, split="held-back")

@@ -65,6 +65,33 @@ def test_of_few_images_objects_are_held_back_that_training_never_targets() -> No
         held_back_of([example("a", 1)], np.random.default_rng(0))
 
 
+@pytest.mark.parametrize(("volumes", "planes"), [(1, 8), (2, 4), (3, 4)])
+def test_of_few_volumes_planes_that_follow_each_other_are_held_back(volumes: int, planes: int) -> None:
+    examples = [example(f"v{volume}[{plane}]") for volume in range(volumes) for plane in range(planes)]
+    for seed in range(5):
+        pictures, judged = held_back_of(examples, np.random.default_rng(seed))
+        names = [one.name for one in examples]
+        places = sorted({names.index(one.name) for one in judged})
+        assert places == list(range(places[0], places[0] + volumes * planes // 4))
+        assert len(pictures) == volumes * planes - len(places)
+
+
+def test_of_four_volumes_one_is_held_back_with_all_its_planes() -> None:
+    examples = [example(f"v{volume}[{plane}]", 2) for volume in range(4) for plane in range(3)]
+    pictures, judged = held_back_of(examples, np.random.default_rng(0))
+    assert len({one.name.partition("[")[0] for one in judged}) == 1
+    assert len({one.name for one in judged}) == 3
+    assert len(pictures) == 9
+
+
+@pytest.mark.parametrize("images", [1, 2, 4])
+def test_of_one_two_and_four_images_there_is_something_to_learn_from_and_to_judge_by(images: int) -> None:
+    pictures, judged = held_back_of([example(str(number)) for number in range(images)], np.random.default_rng(0))
+    assert pictures
+    assert judged
+    assert sum(len(picture.boxes) for picture in pictures) + len(judged) == 3 * images
+
+
 def test_fewer_clicks_are_better_and_then_better_masks() -> None:
     base = Score(clicks=5.0, first=0.5, third=0.7, objects=3)
     assert Score(clicks=4.9, first=0.1, third=0.1, objects=3).better_than(base)

@@ -21,7 +21,7 @@ from napari_iseg.zoo import METHODS
 if TYPE_CHECKING:
     from pathlib import Path
 
-SQUARE, OBLONG = (448, 448), (320, 480)
+SQUARE, OBLONG, SMALL_SQUARE = (448, 448), (320, 480), (256, 256)
 PUBLISHED: dict[str, dict[str, Any]] = {
     "simpleclick-base": {"config": "vit-base", "rate": 5e-5, "epochs": 55, "milestones": (50, 55)},
     "simpleclick-huge": {"config": "vit-huge", "rate": 5e-5, "epochs": 55, "milestones": (50, 55)},
@@ -32,6 +32,20 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "disnet-base": {"config": "vit-base", "rate": 5e-5, "epochs": 70, "betas": (0.9, 0.99)},
     "ritm-base": {"config": "hrnet18", "rate": 5e-4, "epochs": 230, "milestones": (200, 220), "batch": 28},
     "ritm-huge": {"config": "hrnet32", "rate": 5e-4, "epochs": 230, "milestones": (200, 220)},
+    "focalclick-base": {
+        "config": "segformer-b0-s2",
+        "rate": 5e-3,
+        "epochs": 230,
+        "milestones": (190, 210),
+        "batch": 28,
+    },
+    "focalclick-huge": {
+        "config": "segformer-b3-s2",
+        "rate": 5e-3,
+        "epochs": 230,
+        "milestones": (190, 210),
+        "batch": 28,
+    },
 }
 
 
@@ -54,7 +68,7 @@ def test_the_papers_runs_have_the_papers_numbers(name: str) -> None:
     assert recipe.sampled_passes == wanted.get("passes", (0, 3))
     (stage,) = recipe.stages
     assert stage.batch == wanted.get("batch", 32)
-    assert stage.shape == (OBLONG if recipe.method == "ritm" else SQUARE)
+    assert stage.shape == {"ritm": OBLONG, "focalclick": SMALL_SQUARE}.get(recipe.method, SQUARE)
     assert recipe.loss == ("adaptive-focal" if recipe.method == "adaptiveclick" else "normalized-focal")
     assert recipe.focal_alpha == 0.5
     assert recipe.data.copy_paste == recipe.data.image_mix == (0.5 if recipe.method == "cfr-icl" else 0)
@@ -74,6 +88,14 @@ def test_the_papers_runs_have_what_is_theirs_alone() -> None:
     disnet = read_recipe("disnet-base")
     assert make_lesson(torch.nn.Identity(), disnet).relations == "hierarchy"
     assert disnet.data.levels == 3
+    assert read_recipe("focalclick-huge").data.weights["coco_lvis"] == 0.35
+    assert all(read_recipe(f"focalclick-{size}").inner_first_clicks for size in ("base", "huge"))
+
+
+def test_going_on_with_disnet_is_the_run_that_its_card_tells_of() -> None:
+    recipe = read_recipe("disnet-small")
+    (stage,) = recipe.stages
+    assert (recipe.learning_rate, stage.shape, stage.batch, recipe.seconds) == (8e-4, (192, 192), 8, 5400)
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name.endswith("-small")])
@@ -114,6 +136,14 @@ def test_each_part_learns_at_its_own_rate() -> None:
     full = ("maps_transform.", *(f"feature_extractor.{part}" for part in ("ocr_", "conv3x3_ocr")))
     assert {name for name, rate in named.items() if rate == 1.0} == {name for name in named if name.startswith(full)}
     assert named["feature_extractor.cls_head.weight"] == named["feature_extractor.aux_head.0.weight"] == 0.1
+    focal = FAMILIES[METHODS["focalclick"].family].build(tiny("focalclick-base").network)
+    (fast,) = (
+        group["params"]
+        for group in parameter_groups(focal, tiny("focalclick-base"))
+        if group["rate"] == 1.0 and group["params"][0].ndim > 1
+    )
+    fresh = {id(p) for part in (focal.segmentor.decode_head, focal.refiner) for p in part.parameters() if p.ndim > 1}
+    assert {id(parameter) for parameter in fast} == fresh
     disnet = FAMILIES[METHODS["disnet"].family].build(tiny("disnet-base").network)
     slow = {
         id(p)

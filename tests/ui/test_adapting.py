@@ -7,8 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from tests.seeded import TINY, seeded_network
 from tests.training.test_adapting import example
 
+from napari_iseg.inference.importing import import_weights
+from napari_iseg.models.simpleclick import FAMILY
 from napari_iseg.ui._adapt_widget import AdaptWidget
 from napari_iseg.zoo.weights import names_for
 
@@ -76,6 +79,39 @@ def test_it_runs_in_a_thread_shows_its_course_and_can_be_stopped(
     assert "nothing was written" in widget.report.text()
     assert not user_folder.exists()
     assert "mine" not in names_for("cfr-icl")
+
+
+def test_a_whole_adaptation_ends_with_weights_that_the_window_offers(
+    open_dock: Callable[..., tuple[Any, AdaptWidget]], qtbot: Any, user_folder: Any, tmp_path: Any, notes: list[str]
+) -> None:
+    # Weights that have learned nothing, of a network small enough to learn within the shortest time there is.
+    FAMILY.save(tmp_path / "blank.safetensors", seeded_network(TINY), {})
+    import_weights(tmp_path / "blank.safetensors", name="blank", method="simpleclick")
+    viewer, widget = open_dock()
+    for name in ("a", "b", "c", "d", "e"):
+        add(viewer, name)
+    widget.method_box.setCurrentText("simpleclick")
+    widget.weights_box.setCurrentText("blank")
+    assert widget.weights_box.currentText() == "blank"
+    widget.name_edit.clear()
+    qtbot.keyClicks(widget.name_edit, "my-discs")
+    widget.minutes_box.setValue(1)
+    qtbot.mouseClick(widget.start_button, Qt.MouseButton.LeftButton)
+    told = set()
+    qtbot.waitUntil(lambda: bool(told.add(widget.bar.value())) or not widget.running, timeout=180_000)
+    assert len(told) > 5, "The bar moved on while it learned."
+    assert widget.bar.value() == widget.bar.maximum()
+    assert widget.start_button.isEnabled()
+    assert not widget.stop_button.isEnabled()
+    assert "before" in widget.report.text()
+    assert "after" in widget.report.text()
+    assert "They are the weights 'my-discs' now." in widget.report.text()
+    assert "'my-discs'" in notes[-1]
+    assert widget.weights_box.currentText() == "my-discs"
+    assert {"blank", "my-discs"} <= set(names_for("simpleclick"))
+    assert (user_folder / "my-discs.safetensors").is_file()
+    assert "| after |" in (user_folder / "my-discs.md").read_text()
+    assert len(widget._latest.scores) >= 2
 
 
 def test_what_is_missing_is_told(

@@ -34,6 +34,9 @@ def adapt(
     weights: Annotated[str | None, typer.Option(help="What to begin with; the method's own if left out.")] = None,
     parts: Annotated[str, typer.Option(help="What may change: all, head, or prompts (the prompting layers).")] = "all",
     seconds: Annotated[float, typer.Option(help="The most it may take.")] = 600.0,
+    on_bad_input: Annotated[
+        str, typer.Option(help="Files that cannot be used: skip (named, counted at the end) or stop.")
+    ] = "skip",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     seed: Annotated[int, typer.Option(help="Of everything random.")] = 0,
 ) -> None:
@@ -43,6 +46,7 @@ def adapt(
     """
     from napari_iseg.inference.opening import choose_device
     from napari_iseg.inference.predictor import CancelledError
+    from napari_iseg.io.bad_input import BadInput
     from napari_iseg.io.pairs import read_labelled_planes
     from napari_iseg.training.adapted_weights import free_name, keep_adapted, summary
     from napari_iseg.training.adapting import adapt as run
@@ -51,10 +55,9 @@ def adapt(
     console = Console(stderr=True, soft_wrap=True, highlight=False)
     free_name(name)
     show_licence(weights)
+    bad_input = BadInput(on_bad_input)
     with console.status("Reading images"):
-        planes, trouble = read_labelled_planes(images, labels)
-    for sentence in trouble:
-        console.print(sentence, markup=False)
+        planes = read_labelled_planes(images, labels, bad_input=bad_input)
     examples = [Example(*plane) for plane in planes]
     count = sum(len(set(plane[2][plane[2] > 0].tolist())) for plane in planes)
     console.print(f"{len(examples)} labelled planes with {count} objects")
@@ -84,6 +87,8 @@ def adapt(
         except CancelledError:
             raise typer.Abort from None
     _print_table(result)
+    if left_out := bad_input.summary():
+        console.print(left_out, markup=False)
     if not result.is_better:
         console.print("Nothing was better than the weights at the start; they are kept, and nothing was written.")
         return

@@ -48,6 +48,9 @@ def evaluate(
     option: Annotated[
         list[str] | None, typer.Option(help="Predictor option as key=value; threshold is 0.49 unless given.")
     ] = None,
+    on_bad_input: Annotated[
+        str, typer.Option(help="Files that cannot be used: skip (named, counted at the end) or stop.")
+    ] = "skip",
     device: Annotated[str, typer.Option(help="auto, cpu, cuda or mps.")] = "auto",
     json: Annotated[Path | None, typer.Option(help="Write every click and IoU here.")] = None,
     card: Annotated[
@@ -57,6 +60,7 @@ def evaluate(
     """Count the clicks or scribbles that a method needs, or measure what it makes of a box or a coarse mask."""
     from napari_iseg.evaluation import evaluate_folder
     from napari_iseg.evaluation.card_entry import add_to_card, check_card
+    from napari_iseg.io.bad_input import BadInput
 
     if proposals not in ("likeliest", "best"):
         raise UnknownNameError("choice of proposals", proposals, ("likeliest", "best"))
@@ -66,8 +70,10 @@ def evaluate(
     if card is not None:
         check_card(card)
     show_licence(weights)
+    bad_input = BadInput(on_bad_input)
+    console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=console) as bar:
         task = bar.add_task(f"{method} on {data.name}", total=None)
 
         def show(done: int, total: int, result: ObjectResult) -> None:
@@ -90,10 +96,13 @@ def evaluate(
             max_clicks=max_clicks,
             target_iou=target_iou,
             best_proposals=proposals == "best",
+            bad_input=bad_input,
             progress=show,
         )
     if json is not None:
         report.write_json(json)
     Console().print(report.table())
+    if left_out := bad_input.summary():
+        console.print(left_out, markup=False, highlight=False, soft_wrap=True)
     if card is not None:
         add_to_card(card, report)

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg import __version__
-from napari_iseg.errors import OptionError
+from napari_iseg.errors import ImageError, OptionError
 from napari_iseg.evaluation.prompt_kinds import LEVELS, check_prompt, chosen_levels
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult, evaluate_object
 from napari_iseg.evaluation.report import Report
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.evaluation.prompt_kinds import PromptKind
     from napari_iseg.inference.predictor import Predictor
+    from napari_iseg.io.bad_input import BadInput
     from napari_iseg.io.dataset import DatasetObject, Split
     from napari_iseg.zoo import MethodSpec
 
@@ -53,6 +54,7 @@ def evaluate_folder(
     max_clicks: int = MAX_CLICKS,
     target_iou: float = TARGET_IOU,
     best_proposals: bool = False,
+    bad_input: BadInput | None = None,
     progress: Callable[[int, int, ObjectResult], None] | None = None,
 ) -> Report:
     """Evaluate a method on a dataset folder.
@@ -72,6 +74,9 @@ def evaluate_folder(
         Which coarse masks, from 1 (nearly right) to 5 (half right); None for all five. For ``"mask"`` only.
     max_clicks, target_iou, best_proposals
         As for :func:`evaluate_object`.
+    bad_input
+        Takes files that cannot be used and goes on without, as it was told to; None stops at the first. The report's
+        settings say how many were left out.
     progress
         Called after every object with the number done, the number of all, and the object's result.
 
@@ -86,7 +91,7 @@ def evaluate_folder(
     _check(limit=limit, per_image=per_image, min_pixels=min_pixels, max_clicks=max_clicks)
     if not target_iou > 0:
         raise OptionError(f"The target IoU must be above 0; {target_iou} was given.")
-    folder = open_dataset(data, layout=layout, labels=labels, split=split)
+    folder = open_dataset(data, layout=layout, labels=labels, split=split, bad_input=bad_input)
     chosen = {**published_options(find_method(method)), **(options or {})}
     predictor = make_predictor(method, weights=weights, device=device, options=chosen)
     total = folder.count(per_image=per_image, limit=limit, min_pixels=min_pixels)
@@ -101,6 +106,8 @@ def evaluate_folder(
         best_proposals=best_proposals,
         progress=None if progress is None else lambda done, result: progress(done, total, result),
     )
+    if not results:
+        raise ImageError(f"Not one image of {data} could be read.{_first_bad(bad_input)}")
     settings = {
         "method": method,
         "weights": None if weights is None else str(weights),
@@ -116,6 +123,7 @@ def evaluate_folder(
         "min_pixels": min_pixels,
         "prompt": prompt,
         "level": level,
+        "files_left_out": len(bad_input.paths) or None if bad_input is not None else None,
         "version": __version__,
     }
     return Report(results, max_clicks, target_iou, settings, prompt, levels)
@@ -191,6 +199,10 @@ def published_options(spec: MethodSpec) -> dict[str, Any]:
     """
     whole = {"first_crop": "whole"} if hasattr(spec.options, "first_crop") else {}
     return {"threshold": _THRESHOLD, **whole}
+
+
+def _first_bad(bad_input: BadInput | None) -> str:
+    return f" {bad_input.found[0].sentence}" if bad_input is not None and bad_input.found else ""
 
 
 def _check(**numbers: int | None) -> None:

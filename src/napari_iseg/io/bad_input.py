@@ -84,10 +84,15 @@ class BadInput:
             self.found.append(BadFile(path, named))
             _log.warning("Left out: %s", named)
 
+    @property
+    def paths(self) -> frozenset[Path]:
+        """The files that were left out."""
+        return frozenset(bad.path for bad in self.found)
+
     def summary(self) -> str | None:
         """Return one sentence with the number of files left out, or None where there were none."""
         if not self.found:
             return None
-        files = len({bad.path for bad in self.found})
+        files = len(self.paths)
         were = "file was" if files == 1 else "files were"
         return f"{files} {were} left out as unusable, each named above; the first was {self.found[0].path}."

@@ -59,7 +59,8 @@ class DatasetFolder(LabelledImages):
         ``"all"``, ``"train"`` or ``"held-back"``, decided by :func:`held_back_names`.
     bad_input
         Takes what cannot be used: an image without its reference, a reference without its image, two images of one
-        name. None is strict with images and does not look at references that no image needs.
+        name, and later what :meth:`objects` cannot read. None is strict with images and does not look at references
+        that no image needs.
 
     Attributes
     ----------
@@ -83,7 +84,7 @@ class DatasetFolder(LabelledImages):
         split: Split = "all",
         bad_input: BadInput | None = None,
     ) -> None:
-        super().__init__(Path(path), labels=labels, split=split)
+        super().__init__(Path(path), labels=labels, split=split, bad_input=bad_input)
         images = image_files(self.path / "images", bad_input)
         references = image_files(self.path / labels, bad_input)
         if not images:

@@ -6,28 +6,29 @@ import logging
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from hashlib import sha1
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.interactions import IGNORE
+from napari_iseg.io.sampling import spread
+from napari_iseg.io.splits import SPLITS, Split, held_back_names, in_held_back, in_split
 from napari_iseg.planes import to_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
+    from napari_iseg.io.bad_input import BadInput
+
 __all__ = ["DatasetObject", "LabelledImages", "Sample", "Split", "held_back_names", "in_held_back", "in_split"]
 
-Split = Literal["all", "train", "held-back"]
-"""Which images: all, those to train on (about 80 %) or those held back from training (about 20 %)."""
-
-_SPLITS = ("all", "train", "held-back")
-
 _log = logging.getLogger(__name__)
+
+_Read = TypeVar("_Read")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -107,6 +108,9 @@ class LabelledImages(ABC):
         Name of the references, where there are several kinds.
     split
         Which images.
+    bad_input
+        Takes images and references that :meth:`objects` cannot use and goes on without, as it was told to; None raises
+        at the first that cannot be read.
 
     Attributes
     ----------
@@ -121,12 +125,13 @@ class LabelledImages(ABC):
 
     names: tuple[str, ...]
 
-    def __init__(self, path: Path, *, labels: str, split: Split) -> None:
-        if split not in _SPLITS:
-            raise UnknownNameError("split", split, _SPLITS)
+    def __init__(self, path: Path, *, labels: str, split: Split, bad_input: BadInput | None = None) -> None:
+        if split not in SPLITS:
+            raise UnknownNameError("split", split, SPLITS)
         self.path = path
         self.labels = labels
         self.split = split
+        self.bad_input = bad_input
 
     @abstractmethod
     def source(self, name: str) -> Path:
@@ -191,16 +196,20 @@ class LabelledImages(ABC):
         Raises
         ------
         ImageError
-            If there is no object at all, or a file cannot be read.
+            If there is no object at all, or a file cannot be read and there is no ``bad_input`` that skips it.
         """
         for name, entries in self._choose(per_image, limit, min_pixels):
-            samples = self.samples(name)
+            samples = self._tried(self.samples, name)
+            if not samples:
+                continue
             # One array for all objects of a plane, so that what a method computes once per image is computed once.
             shown, rgb = None, None
             for entry in entries:
                 image, labels = samples[entry.layer].plane(entry.plane)
                 if rgb is None or entry.plane != shown:
-                    shown, rgb = entry.plane, to_rgb(image)
+                    shown, rgb = entry.plane, self._rgb(name, image)
+                if rgb is None:
+                    continue
                 yield DatasetObject(name, entry.plane, entry.object_id, rgb, _truth(labels, entry.object_id))
 
     def find_object(self, name: str, object_id: int) -> DatasetObject:
@@ -221,7 +230,7 @@ class LabelledImages(ABC):
         return DatasetObject(name, entry.plane, object_id, to_rgb(image), _truth(labels, object_id))
 
     def count(self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1) -> int:
-        """Return how many objects :meth:`objects` would go through."""
+        """Return how many objects :meth:`objects` goes through, if the images of all of them can be read."""
         return sum(len(entries) for _, entries in self._choose(per_image, limit, min_pixels))
 
     def _choose(self, per_image: int | None, limit: int | None, min_pixels: int) -> list[tuple[str, list[_Entry]]]:
@@ -229,21 +238,22 @@ class LabelledImages(ABC):
         if not any(entries):
             raise ImageError(
                 f"The references {self.labels!r} of {self.path} hold no object of at least {min_pixels} pixels; "
-                "an object's pixels must have a value from 1 to 65534."
+                f"an object's pixels must have a value from 1 to 65534.{self._first_bad()}"
             )
-        keep = _spread([len(found) for found in entries], limit)
+        keep = spread([len(found) for found in entries], limit)
         return [(name, found[:kept]) for name, found, kept in zip(self.names, entries, keep, strict=True) if kept]
 
     def _entries(self, name: str, min_pixels: int) -> list[_Entry]:
         largest: dict[int, tuple[int, int | None, int]] = {}
-        for layer, labels in enumerate(self.layers(name)):
+        layers = self._tried(self.layers, name)
+        for layer, labels in enumerate(layers):
             for index, plane in enumerate(labels if labels.ndim == 3 else labels[np.newaxis]):
                 values, counts = np.unique(plane[plane > 0], return_counts=True)
                 for value, pixels in zip(values.tolist(), counts.tolist(), strict=True):
                     if pixels > largest.get(value, (0, None, 0))[0]:
                         largest[value] = pixels, (index if labels.ndim == 3 else None), layer
-        if not largest:
-            _log.warning("The reference of %r in %s holds no object; the image is left out.", name, self.path)
+        if layers and not largest:
+            self._empty(name)
         found = [
             _Entry(name, plane, value, layer)
             for value, (pixels, plane, layer) in largest.items()
@@ -251,54 +261,31 @@ class LabelledImages(ABC):
         ]
         return sorted(found, key=lambda entry: sha1(f"{name}:{entry.object_id}".encode()).digest())
 
+    def _tried(self, read: Callable[[str], list[_Read]], name: str) -> list[_Read]:
+        """Return what is read of an image, nothing where it cannot be and may be skipped."""
+        try:
+            return read(name)
+        except (ImageError, OSError) as error:
+            if self.bad_input is None:
+                raise
+            self.bad_input.add(self.source(name), str(error))
+            return []
 
-def in_held_back(name: str) -> bool:
-    """Return whether an image is held back from training: one in five, decided by its name alone.
+    def _rgb(self, name: str, image: NDArray[np.generic]) -> NDArray[np.uint8] | None:
+        shown = self._tried(lambda _: [to_rgb(image)], name)
+        return shown[0] if shown else None
 
-    Parameters
-    ----------
-    name
-        File name without the ending (``.nii.gz`` counts as one ending).
-    """
-    return int(sha1(name.encode()).hexdigest(), 16) % 10 < 2
+    def _empty(self, name: str) -> None:
+        if self.bad_input is None:
+            _log.warning("The reference of %r in %s holds no object; the image is left out.", name, self.path)
+        else:
+            self.bad_input.add(self.source(name), f"The reference {self.labels!r} of {self.source(name)} is empty.")
 
-
-def held_back_names(names: Iterable[str]) -> frozenset[str]:
-    """Return which images of a set are held back from training: about one in five, and of two or more at least a tenth.
-
-    Those of :func:`in_held_back`; where chance takes too few of a small set, those with the next numbers besides.
-
-    Parameters
-    ----------
-    names
-        Of all its images, without their endings.
-    """
-    ordered = sorted(names, key=lambda name: (not in_held_back(name), sha1(name.encode()).digest()))
-    by_chance = sum(map(in_held_back, ordered))
-    least = -(-len(ordered) // 10) if len(ordered) > 1 else 0
-    return frozenset(ordered[: max(by_chance, least)])
-
-
-def in_split(held_back: bool, split: Split) -> bool:
-    """Return whether an image that is or is not held back belongs to a split."""
-    return split == "all" or held_back == (split == "held-back")
+    def _first_bad(self) -> str:
+        return f" {self.bad_input.found[0].sentence}" if self.bad_input is not None and self.bad_input.found else ""
 
 
 def _truth(labels: NDArray[np.int32], object_id: int) -> NDArray[np.int8]:
     truth: NDArray[np.int8] = (labels == object_id).astype(np.int8)
     truth[labels == IGNORE] = IGNORE
     return truth
-
-
-def _spread(counts: Sequence[int], limit: int | None) -> list[int]:
-    """Return how many objects of each image to keep, so that at most ``limit`` remain, spread over the images."""
-    if limit is None:
-        return list(counts)
-    kept = [0] * len(counts)
-    left = limit
-    while left > 0 and (turn := [i for i, count in enumerate(counts) if count > kept[i]]):
-        wanted = min(left, len(turn))
-        for n in range(wanted):
-            kept[turn[(2 * n + 1) * len(turn) // (2 * wanted)]] += 1
-        left -= wanted
-    return kept

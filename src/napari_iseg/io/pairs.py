@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_iseg.errors import ImageError
+from napari_iseg.io.bad_input import BadInput
+from napari_iseg.io.dataset import whole_numbers
 from napari_iseg.io.files import ending
 from napari_iseg.io.images import IMAGE_ENDINGS, read_image
 from napari_iseg.planes import to_rgb
@@ -25,8 +27,8 @@ _IGNORE_IN_FILES = 65535
 
 
 def read_labelled_planes(
-    images: str | Path, labels: str | Path
-) -> tuple[list[tuple[str, NDArray[np.uint8], NDArray[np.int32]]], list[str]]:
+    images: str | Path, labels: str | Path, *, bad_input: BadInput | None = None
+) -> list[tuple[str, NDArray[np.uint8], NDArray[np.int32]]]:
     """Read labelled images.
 
     Parameters
@@ -36,29 +38,34 @@ def read_labelled_planes(
     labels
         The label file, or the folder of label files, named as their images (``_labels``, ``_mask`` and the like may
         follow). 0 is background, 1..N are objects, 65535 is ignored.
+    bad_input
+        Takes files that cannot be used: an image without labels, labels without an image, damaged or empty ones, and
+        those of another shape; None makes one that skips them.
 
     Returns
     -------
-    tuple
-        The planes, see :func:`labelled_planes`; and a sentence for each file that could not be used.
+    list
+        The planes, see :func:`labelled_planes`.
 
     Raises
     ------
     ImageError
-        If there is not one usable pair.
+        If there is not one usable pair; with ``bad_input`` that stops, at the first file that cannot be used.
     """
-    pairs, trouble = _pairs(Path(images), Path(labels))
+    bad_input = bad_input or BadInput()
     planes: list[tuple[str, NDArray[np.uint8], NDArray[np.int32]]] = []
-    for image, reference in pairs:
+    for image, reference in _pairs(Path(images), Path(labels), bad_input):
         try:
             loaded = read_image(image)
-            planes += labelled_planes(image.name, loaded.data, read_image(reference).data, rgb=loaded.rgb)
-        except ImageError as error:
-            trouble.append(str(error))
+            numbers = whole_numbers(read_image(reference))
+            # Whole, so that of a volume with one bad plane nothing is taken by chance.
+            planes += list(labelled_planes(image.name, loaded.data, numbers, rgb=loaded.rgb))
+        except (ImageError, OSError) as error:
+            bad_input.add(reference if str(reference) in str(error) else image, str(error))
     if not planes:
-        reason = f" {trouble[0]}" if trouble else ""
+        reason = f" {bad_input.found[0].sentence}" if bad_input.found else ""
         raise ImageError(f"There is no labelled image in {images} with {labels}.{reason}")
-    return planes, trouble
+    return planes
 
 
 def labelled_planes(
@@ -110,25 +117,43 @@ def _limits(volume: NDArray[np.generic]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def _pairs(images: Path, labels: Path) -> tuple[list[tuple[Path, Path]], list[str]]:
+def _pairs(images: Path, labels: Path, bad_input: BadInput) -> list[tuple[Path, Path]]:
     for path in (images, labels):
         if not path.exists():
             raise ImageError(f"There is no file or folder {path}.")
     if images.is_dir() != labels.is_dir():
         raise ImageError(f"Give two files or two folders; {images} and {labels} are one of each.")
     if images.is_file():
-        return [(images, labels)], []
-    references = {_stem(path, _MARKS): path for path in sorted(labels.iterdir()) if ending(path) in IMAGE_ENDINGS}
-    pairs, trouble = [], []
-    for path in sorted(images.iterdir()):
-        if ending(path) not in IMAGE_ENDINGS:
-            continue
-        reference = references.get(_stem(path, ()))
-        if reference is None:
-            trouble.append(f"{path} has no labels of its name in {labels}.")
-        else:
-            pairs.append((path, reference))
-    return pairs, trouble
+        return [(images, labels)]
+    # In one folder for both the names alone tell labels from images.
+    mixed = images.resolve() == labels.resolve()
+    references = _by_stem([path for path in _files(labels) if not mixed or _is_marked(path)], _MARKS, bad_input)
+    found = _by_stem([path for path in _files(images) if not mixed or not _is_marked(path)], (), bad_input)
+    for stem in sorted({*references, *found}):
+        if stem not in references:
+            bad_input.add(found[stem], f"{found[stem]} has no labels of its name in {labels}.")
+        elif stem not in found:
+            bad_input.add(references[stem], f"{references[stem]} is a label file without its image in {images}.")
+    return [(path, references[stem]) for stem, path in found.items() if stem in references]
+
+
+def _files(folder: Path) -> list[Path]:
+    return [
+        path for path in sorted(folder.iterdir()) if not path.name.startswith(".") and ending(path) in IMAGE_ENDINGS
+    ]
+
+
+def _is_marked(path: Path) -> bool:
+    return _stem(path, _MARKS) != _stem(path, ())
+
+
+def _by_stem(paths: list[Path], marks: tuple[str, ...], bad_input: BadInput) -> dict[str, Path]:
+    files: dict[str, Path] = {}
+    for path in paths:
+        first = files.setdefault(_stem(path, marks), path)
+        if first != path:
+            bad_input.add(path, f"{path} and {first.name} are for one image; remove or rename one of them.")
+    return files
 
 
 def _stem(path: Path, marks: tuple[str, ...]) -> str:

@@ -19,6 +19,7 @@ from napari_iseg.inference.opening import make_predictor, resolve
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.training.data import Crops
 from napari_iseg.training.examples import Score, held_back_of, score
+from napari_iseg.training.frozen import PARTS, choose_parts
 from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.recipe import DataRecipe, Recipe, Stage
 from napari_iseg.training.stream import SampleNumbers
@@ -33,9 +34,6 @@ if TYPE_CHECKING:
     from napari_iseg.training.examples import Example
 
 __all__ = ["PARTS", "AdaptProgress", "Adaptation", "adapt"]
-
-PARTS = ("prompts", "head", "all")
-"""What can be trained: the layers that take the prompts, those and the head, or the whole network."""
 
 _BATCH = 8
 _MOST_PIXELS = 192
@@ -204,7 +202,7 @@ class _Run:
         )
         self.lesson = make_lesson(network, recipe)
         # After the lesson, which may have frozen what it does not teach.
-        learned = _chosen(network, family, parts)
+        learned = choose_parts(network, family, parts)
         self.network = network
         self.device = next(network.parameters()).device
         self.rate = _RATES[parts]
@@ -268,19 +266,6 @@ class _Run:
         elapsed = self.elapsed
         self.now = replace(self.now, fraction=min(elapsed / self.seconds, 1.0), seconds=elapsed, **news)
         self.report(self.now)
-
-
-def _chosen(network: nn.Module, family: Family, parts: str) -> list[nn.Parameter]:
-    """Return the parameters that are to learn; the others are frozen."""
-    beginnings = {"prompts": family.prompt_layers, "head": (*family.prompt_layers, *family.head), "all": ("",)}[parts]
-    chosen = []
-    for name, parameter in network.named_parameters():
-        parameter.requires_grad_(parameter.requires_grad and name.startswith(tuple(beginnings)))
-        if parameter.requires_grad:
-            chosen.append(parameter)
-    if not chosen:
-        raise OptionError(f"Nothing of {family.name} is named as its {parts}; use parts=all.")
-    return chosen
 
 
 def _as_kept(network: nn.Module) -> nn.Module:

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "LEFT_OVER",
+    "TRIES",
     "CopyPaste",
     "LabelledImage",
     "blend",
@@ -30,9 +32,11 @@ __all__ = [
 
 Pixels = TypeVar("Pixels", bound=np.generic)
 
-# Tries to find an object that leaves enough of the sample's own, and how many pixels are enough.
-_TRIES = 5
-_LEFT_OVER = 20
+TRIES = 5
+"""Tries to find an object that leaves enough of the sample's own."""
+
+LEFT_OVER = 20
+"""More than so many pixels are enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -197,10 +201,10 @@ def _combine_at_random(
     pick: Callable[[LabelledImage], NDArray[np.bool_]],
 ) -> LabelledImage:
     inside = pick(sample)
-    for _ in range(_TRIES):
+    for _ in range(TRIES):
         extra = draw()
         other = pick(extra)
-        if np.count_nonzero(inside & ~other) > _LEFT_OVER:
+        if np.count_nonzero(inside & ~other) > LEFT_OVER:
             break
     else:
         return sample

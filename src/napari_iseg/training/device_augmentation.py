@@ -4,80 +4,120 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import torch
-from torch.nn import functional
+from napari_iseg.training.augmentation import Augmentation
+from napari_iseg.training.device_intensity import (
+    MOST_BLUR,
+    biased,
+    blurred,
+    channels,
+    lines,
+    noise,
+    shot,
+    slices,
+    speckle,
+    window,
+)
+from napari_iseg.training.device_jpeg import compressed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
     from torch import Tensor
+
+    from napari_iseg.training.device_chance import BatchChance
 
 __all__ = ["augment_batch"]
 
-_BLUR_REACH = 4
 
-
-def augment_batch(rgb: Tensor, labels: Tensor, chance: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Flip, turn, blur, roughen and recolour square crops, a simpler set than that of ``training.augmentation``.
+def augment_batch(
+    rgb: Tensor, labels: Tensor, chance: BatchChance, options: Augmentation | None = None
+) -> tuple[Tensor, Tensor]:
+    """Flip, turn, blur, roughen and recolour crops, as ``training.augmentation.augment`` does one by one.
 
     Parameters
     ----------
     rgb
-        (B, 3, S, S) float32 in [0, 1].
+        (B, 3, H, W) float32 in [0, 1].
     labels
-        (B, S, S) of any dtype, moved with the image.
+        (B, maps, H, W) of any dtype, moved with the image; may be finer than it by a whole factor.
     chance
-        On the same device.
+        Of the batch, on the same device.
+    options
+        How likely what is; None for the defaults.
 
     Returns
     -------
     tuple
         New tensors of the same shapes and dtypes.
     """
-    batch, device = len(rgb), rgb.device
-
-    def hit(share: float) -> Tensor:
-        return (torch.rand(batch, generator=chance, device=device) < share)[:, None, None, None]
-
-    def between(low: float, high: float, *shape: int) -> Tensor:
-        drawn = torch.rand((batch, *(shape or (1, 1, 1))), generator=chance, device=device)
-        return low + (high - low) * drawn
-
-    flipped, turns = hit(0.5), torch.randint(1, 4, (batch,), generator=chance, device=device)
-    turns = torch.where(hit(0.3)[:, 0, 0, 0], turns, 0)
-    rgb, labels = _moved(rgb, flipped, turns), _moved(labels[:, None], flipped, turns)[:, 0]
-    rgb = torch.where(hit(0.15), _blurred(rgb, between(0.3, 1.2)), rgb)
-    noise = torch.randn((batch, 1, *rgb.shape[2:]), generator=chance, device=device)
-    rgb = torch.where(hit(0.2), rgb + between(0.01, 0.08) * noise, rgb)
-    mean = rgb.mean((1, 2, 3), keepdim=True)
-    rgb = torch.where(hit(0.7), (rgb - mean) * between(0.6, 1.4) + mean + between(-0.2, 0.2), rgb)
-    rgb = torch.where(hit(0.3), rgb.clamp(0, 1) ** between(-0.6, 0.6).exp(), rgb)
-    rgb = torch.where(hit(0.1), 1 - rgb, rgb)
-    rgb = torch.where(hit(0.25), _mixed(rgb, hit(0.6), between(0, 1, 3), between(0, 1, 3)), rgb)
-    shift = 0.05 * torch.randn((batch, 3, 1, 1), generator=chance, device=device)
-    rgb = torch.where(hit(0.3), rgb + shift, rgb)
+    options, count = options or Augmentation(), len(rgb)
+    flipped = chance.rng.random(count) < options.flip
+    turned = chance.rng.random(count) < options.turn
+    # A crop that is not square is only turned upside down.
+    turns = chance.rng.integers(1, 4, count) if rgb.shape[2] == rgb.shape[3] else turned * 2
+    turns = turns * turned
+    rgb, labels = _moved(rgb, flipped, turns, chance), _moved(labels, flipped, turns, chance)
+    for name, change in _CHANGES.items():
+        hit = chance.hits(getattr(options, name), count)
+        # Only what is hit is computed; most changes are rare.
+        if hit is not None:
+            rgb.index_copy_(0, hit, change(rgb[hit], chance))
     return rgb.clamp(0, 1), labels
 
 
-def _moved(values: Tensor, flipped: Tensor, turns: Tensor) -> Tensor:
-    values = torch.where(flipped, values.flip(-1), values)
-    for number in (1, 2, 3):
-        values = torch.where((turns == number)[:, None, None, None], values.rot90(number, (2, 3)), values)
+def _moved(values: Tensor, flipped: np.ndarray, turns: np.ndarray, chance: BatchChance) -> Tensor:
+    values = values.clone()
+    for number in (0, 1, 2, 3):
+        for mirrored in (False, True):
+            group = ((turns == number) & (flipped == mirrored)).nonzero()[0]
+            if len(group) and (number or mirrored):
+                where = chance.tensor(group)
+                chosen = values[where].flip(-1) if mirrored else values[where]
+                values.index_copy_(0, where, chosen.rot90(number, (2, 3)))
     return values
 
 
-def _blurred(rgb: Tensor, sigma: Tensor) -> Tensor:
-    """Blur each image by its own Gaussian: one convolution in which every channel of the batch is a group."""
-    batch, channels, rows, columns = rgb.shape
-    offsets = torch.arange(-_BLUR_REACH, _BLUR_REACH + 1, device=rgb.device)
-    kernel = torch.exp(-0.5 * (offsets / sigma.view(batch, 1)) ** 2)
-    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)
-    flat = functional.pad(rgb.reshape(1, -1, rows, columns), (_BLUR_REACH,) * 4, mode="reflect")
-    flat = functional.conv2d(flat, kernel[:, None, :, None], groups=batch * channels)
-    return functional.conv2d(flat, kernel[:, None, None, :], groups=batch * channels).view_as(rgb)
+def _blur(rgb: Tensor, chance: BatchChance) -> Tensor:
+    return blurred(rgb, chance.between(0.3, MOST_BLUR, len(rgb)))
 
 
-def _mixed(rgb: Tensor, to_grey: Tensor, shares: Tensor, keys: Tensor) -> Tensor:
-    """Make an image grey by a mixture of its channels, or exchange them."""
-    shares = shares / shares.sum(1, keepdim=True).clamp(min=1e-6)
-    grey = (rgb * shares[:, :, None, None]).sum(1, keepdim=True).expand_as(rgb)
-    order = keys.argsort(1)[:, :, None, None].expand_as(rgb)
-    return torch.where(to_grey, grey, rgb.gather(1, order))
+def _contrast(rgb: Tensor, chance: BatchChance) -> Tensor:
+    mean = rgb.mean((1, 2, 3), keepdim=True)
+    return (rgb - mean) * chance.between(0.6, 1.4, len(rgb)) + mean + chance.between(-0.2, 0.2, len(rgb))
+
+
+def _gamma(rgb: Tensor, chance: BatchChance) -> Tensor:
+    power: Tensor = rgb.clamp(0, 1) ** chance.between(-0.6, 0.6, len(rgb)).exp()
+    return power
+
+
+def _invert(rgb: Tensor, _chance: BatchChance) -> Tensor:
+    return 1 - rgb
+
+
+def _shift(rgb: Tensor, chance: BatchChance) -> Tensor:
+    return rgb + chance.tensor(chance.rng.normal(0, 0.05, (len(rgb), 3, 1, 1)).astype("float32"))
+
+
+def _jpeg(rgb: Tensor, chance: BatchChance) -> Tensor:
+    return compressed(rgb, chance.tensor(chance.rng.integers(15, 81, len(rgb)).astype("float32")))
+
+
+# In the order of the host's, in which they happen: optics, sampling, detector, display, file.
+_CHANGES: dict[str, Callable[[Tensor, BatchChance], Tensor]] = {
+    "blur": _blur,
+    "slices": slices,
+    "bias": biased,
+    "noise": noise,
+    "shot": shot,
+    "speckle": speckle,
+    "lines": lines,
+    "contrast": _contrast,
+    "window": window,
+    "gamma": _gamma,
+    "invert": _invert,
+    "channels": channels,
+    "shift": _shift,
+    "jpeg": _jpeg,
+}

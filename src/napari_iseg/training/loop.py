@@ -106,7 +106,7 @@ class Trainer:
         self.elapsed = self.mean_loss = 0.0
         torch.manual_seed(recipe.seed)
         self._fabric = fabric or open_fabric(device)
-        self._on_device = fits_device(recipe, self._fabric.device, device_data)
+        self._on_device = fits_device(self._fabric.device, device_data)
         self._network = build_network(recipe)
         self._terms = inherited_terms(weights or recipe.parts_from)
         if weights is not None:

@@ -27,9 +27,8 @@ from qtpy.QtWidgets import (
 
 from napari_iseg.errors import ImageError, IsegError
 from napari_iseg.inference.predictor import CancelledError
-from napari_iseg.io.pairs import labelled_planes
 from napari_iseg.ui._adapt_curve import AdaptCurve
-from napari_iseg.ui._loading import prepare_for_torch
+from napari_iseg.ui._adapt_work import adapt_and_keep
 from napari_iseg.ui._plane_view import full_data, grid_shape
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._workers import Workers
@@ -37,8 +36,6 @@ from napari_iseg.zoo import METHODS
 from napari_iseg.zoo.weights import names_for
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from napari.viewer import Viewer
 
     from napari_iseg.training.adapting import Adaptation, AdaptProgress
@@ -188,7 +185,7 @@ class AdaptWidget(QWidget):
         self._stop.clear()
         self._latest = None
         self._set_running(True)
-        work = partial(_work, pairs, name, settings, self.minutes_box.value() * 60.0, self._stop, self._take)
+        work = partial(adapt_and_keep, pairs, name, settings, self.minutes_box.value() * 60.0, self._stop, self._take)
         self._workers.start(lambda cancelled: work(cancelled), self._done, self._failed)
 
     def _take(self, now: AdaptProgress) -> None:
@@ -257,41 +254,6 @@ class AdaptWidget(QWidget):
 
     def _on_layers(self, _event: Any = None) -> None:
         self.list_pairs()
-
-
-def _work(
-    pairs: list[tuple[str, Any, np.ndarray, bool]],
-    name: str,
-    settings: dict[str, Any],
-    seconds: float,
-    stop: threading.Event,
-    take: Callable[[AdaptProgress], None],
-    cancelled: Callable[[], bool],
-) -> tuple[Adaptation, str, str]:
-    """Adapt and keep; in a thread. Returns what came of it, the weights' name, and a sentence."""
-    prepare_for_torch()
-    from napari_iseg.training.adapted_weights import free_name, keep_adapted, summary
-    from napari_iseg.training.adapting import adapt
-    from napari_iseg.training.examples import Example
-
-    free_name(name)
-    examples = [
-        Example(*plane)
-        for title, image, labels, rgb in pairs
-        for plane in labelled_planes(title, np.asarray(image), labels, rgb=rgb)
-    ]
-    result = adapt(
-        examples,
-        **settings,
-        seconds=seconds,
-        device="auto",
-        progress=take,
-        cancelled=lambda: stop.is_set() or cancelled(),
-    )
-    if not result.is_better:
-        return result, name, "Nothing was better than the weights at the start; they stay, and nothing was written."
-    keep_adapted(result, name, **settings)
-    return result, name, f"{summary(result.before, result.after)} They are the weights {name!r} now."
 
 
 def _ticked(item: QListWidgetItem) -> bool:

@@ -92,8 +92,8 @@ class PublishedImages(LabelledImages):
     split
         Which images.
     bad_input
-        Takes an image without its reference and a reference without its image. None is strict with images and does not
-        look at references that no image needs.
+        Takes an image without its reference, a reference without its image and what cannot be read. None is strict
+        with images and does not look at references that no image needs.
 
     Raises
     ------
@@ -112,7 +112,7 @@ class PublishedImages(LabelledImages):
         split: Split = "all",
         bad_input: BadInput | None = None,
     ) -> None:
-        super().__init__(path, labels=labels, split=split)
+        super().__init__(path, labels=labels, split=split, bad_input=bad_input)
         if labels not in layout.labels:
             raise UnknownNameError(f"kind of labels of {layout.name}", labels, layout.labels)
         entries = list(layout.entries(path, labels))
