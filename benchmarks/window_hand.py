@@ -1,7 +1,7 @@
 """A hand on the mouse and the keys of a napari window that counts what it does, and a pulse that finds stalls.
 
-For the benchmarks that drive the real window. It sends Qt events to the widgets that a user's mouse would hit, and never
-calls the plugin; it reads the plugin's state only to know how long to wait.
+For the benchmarks that drive the real window. It sends Qt events to the widgets that a user's mouse would hit, and
+never calls the plugin.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _POLL_MS = 20
 
 
 class Pulse:
-    """Beats every 5 ms as long as the event loop is free; a longer gap is a stall, and belongs to what was done last."""
+    """Beats every 5 ms as long as the event loop is free; a longer gap is a stall and belongs to the last act."""
 
     def __init__(self) -> None:
         self.doing = "start"

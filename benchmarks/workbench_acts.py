@@ -1,17 +1,17 @@
 """Acts, seconds, stalls and memory of the annotator's workbench, by really driving the window.
 
-Opens an image in napari, opens the dock from the menu, clicks objects on the canvas where their reference says that they
-are, accepts each with its key, exports the labels through the file dialog and reads the file back with Pillow. Every
-click and key is counted. The yardstick is 8 acts for one object and 105 for fifty. The seconds are the machine's: the
-hand waits for every mask, but needs no time to think.
+Opens an image in napari, opens the dock from the menu, clicks objects on the canvas where their reference says that
+they are, accepts each with its key, exports the labels through the file dialog and reads the file back with Pillow.
+Every click and key is counted. The yardstick is 8 acts for one object and 105 for fifty. The seconds are the machine's:
+the hand waits for every mask, but needs no time to think.
 
 Run under a display, or::
 
     xvfb-run -a -s "-screen 0 1600x1000x24 -nolisten tcp" python benchmarks/workbench_acts.py --json workbench_acts.json
 
 It needs an image with reference labels: ``--image`` and ``--labels``, or ``$NAPARI_ISEG_SHARED`` with the DSB2018 set.
-``--many 1000`` also accepts so many objects in a plane of 2,048 x 2,048 pixels and looks at the memory before and after;
-that takes some minutes.
+``--many 1000`` also accepts so many objects in a plane of 2,048 x 2,048 pixels and looks at the memory before and
+after; that takes some minutes.
 """
 
 from __future__ import annotations
@@ -138,7 +138,7 @@ def segment(widget: Any, hand: Hand, image: Any, place: tuple[int, int]) -> bool
     if len(controller.finished) > before:
         return True
     for _ in controller.work.prompts:
-        sys.stderr.write(f"{hand.acts[-3:]} {controller.state} {controller.work.prompts} {hand._native.hasFocus()} {hand.window.isActiveWindow()} {__import__('qtpy.QtWidgets').QtWidgets.QApplication.focusWidget()} {controller.answering.failure}\n")
+        )
         hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier, "Ctrl+Z")
         pause(20)
     return False

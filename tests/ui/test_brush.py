@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import Qt
+from tests.ui.conftest import DISCS
 
 from napari_iseg.interactions import MaskPrompt
 from napari_iseg.ui._loading import load_method
 from napari_iseg.zoo import METHODS
-from tests.ui.conftest import DISCS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

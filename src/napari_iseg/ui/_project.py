@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.interactions import Box, Click, Scribble
 from napari_iseg.ui._edit_history import EditHistory
+from napari_iseg.ui._first_look import FirstLook
 from napari_iseg.ui._layers import WorkLayers
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._object_facts import describe, remember, take_saved_facts
@@ -50,6 +51,7 @@ class Project:
         self.layers = WorkLayers(viewer, image)
         self.finished = FinishedObjects()
         self.edits = EditHistory(self)
+        self.first_look = FirstLook()
         self._dims = viewer.dims
         self._works: dict[PlaneAddress, PlaneWork] = {}
         self._planes: OrderedDict[PlaneAddress, NDArray[np.uint8]] = OrderedDict()

@@ -26,6 +26,9 @@ from napari_iseg.ui._canvas_grab import CanvasGrab
 from napari_iseg.ui._closing import ClosingQuestion
 from napari_iseg.ui._confidence import Confidence
 from napari_iseg.ui._controller import Controller
+from napari_iseg.ui._field_frame import FieldFrame
+from napari_iseg.ui._field_of_view import FieldOfView
+from napari_iseg.ui._field_row import FieldRow
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
@@ -80,7 +83,10 @@ class SegmentWidget(QWidget):
         self.prompting = Prompting(napari_viewer, self.controller, self._workers)
         self.tools = ToolBar(self.prompting, self.controller, self.panel)
         self.mask_options = MaskOptions(self.controller, Confidence(napari_viewer, self.controller), self.panel)
-        self.panel.put(self.tools, self.mask_options)
+        self.field = FieldOfView(self.controller)
+        self.field_row = FieldRow(self.controller, self.field, self.panel)
+        self.panel.put(self.tools, self.mask_options, self.field_row)
+        self.field_frame = FieldFrame(napari_viewer, self.controller, self.field, self.prompting, self)
         self.tips = Tips(napari_viewer, self.controller, self)
         self.tools.sheet_shown.connect(self.tips.sheet_opened)
         self.autosaver = Autosaver(self.controller, self._workers, self)
@@ -159,7 +165,7 @@ class SegmentWidget(QWidget):
         viewer.layers.selection.events.active.connect(self._on_active)
         self._active: Any = None
         self._on_active()
-        on_active, tips = self._on_active, self.tips
+        on_active, tips, frame = self._on_active, self.tips, self.field_frame
 
         def let_go() -> None:
             # Of this object only the Python half is left when it is destroyed; none of its widgets may be touched.
@@ -167,6 +173,7 @@ class SegmentWidget(QWidget):
             autosaver.close()
             canvas.close()
             tips.close()
+            frame.close()
             controller.close()
             viewer.layers.selection.events.active.disconnect(on_active)
 
