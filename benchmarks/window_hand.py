@@ -88,6 +88,10 @@ class Hand:
 
     def wake(self) -> None:
         """Let the window have the keyboard, as a window manager would give it; no act."""
+        # Events that come faster than any hand's can leave a submenu open that a user's click closes.
+        while (menu := QApplication.activePopupWidget()) is not None:
+            menu.close()
+            pause(50)
         self.window.activateWindow()
         self._native.setFocus()
         wait_until(lambda: bool(self.window.isActiveWindow() and self._native.hasFocus()), 10)
@@ -141,6 +145,7 @@ class Hand:
             menu = action.menu()
             if isinstance(menu, QMenu):
                 wait_until(menu.isVisible, 5)
+                pause(400)
                 bar = menu
 
 

@@ -138,7 +138,6 @@ def segment(widget: Any, hand: Hand, image: Any, place: tuple[int, int]) -> bool
     if len(controller.finished) > before:
         return True
     for _ in controller.work.prompts:
-        )
         hand.press(Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier, "Ctrl+Z")
         pause(20)
     return False
