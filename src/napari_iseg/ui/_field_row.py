@@ -75,7 +75,7 @@ class FieldRow(QWidget):
         if not field.can_be_set or size is None:
             return ""
         rows, columns = (round(side) for side in size)
-        return f"Looks at {columns} x {rows} px" if field.follows_mouse else "Looks at what is on the screen"
+        return f"Looks at {columns} x {rows} px" if field.follows_mouse else "Looks at the visible part"
 
     def _label(self) -> None:
         key = key_now(WHOLE)

@@ -43,6 +43,8 @@ from napari_iseg.ui._queue import ImageQueue
 from napari_iseg.ui._queue_panel import QueuePanel, make_folder_button
 from napari_iseg.ui._recovery import Recovery
 from napari_iseg.ui._restore_banner import RestoreBanner
+from napari_iseg.ui._seen import Seen
+from napari_iseg.ui._seen_row import SeenRow
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._tips import Tips
@@ -83,6 +85,7 @@ class SegmentWidget(QWidget):
         self.prompting = Prompting(napari_viewer, self.controller, self._workers)
         self.tools = ToolBar(self.prompting, self.controller, self.panel)
         self.mask_options = MaskOptions(self.controller, Confidence(napari_viewer, self.controller), self.panel)
+        self.seen = Seen(self.controller, self._workers, self)
         self.field = FieldOfView(self.controller)
         self.field_row = FieldRow(self.controller, self.field, self.panel)
         self.panel.put(self.tools, self.mask_options, self.field_row)
@@ -127,6 +130,8 @@ class SegmentWidget(QWidget):
         images.addWidget(self.image_box, stretch=1)
         images.addWidget(self.folder_button)
         form.addRow("Image", images)
+        self.seen_row = SeenRow(self.controller, self.seen)
+        form.addRow(self.seen_row)
         self.method.add_rows(form)
         self.banner = RestoreBanner(self.recovery)
         layout = QVBoxLayout(self)
@@ -165,7 +170,7 @@ class SegmentWidget(QWidget):
         viewer.layers.selection.events.active.connect(self._on_active)
         self._active: Any = None
         self._on_active()
-        on_active, tips, frame = self._on_active, self.tips, self.field_frame
+        on_active, tips, frame, seen = self._on_active, self.tips, self.field_frame, self.seen
 
         def let_go() -> None:
             # Of this object only the Python half is left when it is destroyed; none of its widgets may be touched.
@@ -174,6 +179,7 @@ class SegmentWidget(QWidget):
             canvas.close()
             tips.close()
             frame.close()
+            seen.close()
             controller.close()
             viewer.layers.selection.events.active.disconnect(on_active)
 
