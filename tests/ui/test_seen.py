@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import Qt
+from tests.ui.conftest import DISCS, disc
 
 from napari_iseg.planes import PlaneLook
-from tests.ui.conftest import DISCS, disc
 
 if TYPE_CHECKING:
     from collections.abc import Callable

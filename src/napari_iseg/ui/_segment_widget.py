@@ -50,6 +50,7 @@ from napari_iseg.ui._telling import told
 from napari_iseg.ui._tips import Tips
 from napari_iseg.ui._tool_bar import ToolBar
 from napari_iseg.ui._tool_panel import ToolPanel
+from napari_iseg.ui._whole_view import WholeView
 from napari_iseg.ui._workers import Workers
 
 if TYPE_CHECKING:
@@ -85,6 +86,7 @@ class SegmentWidget(QWidget):
         self.prompting = Prompting(napari_viewer, self.controller, self._workers)
         self.tools = ToolBar(self.prompting, self.controller, self.panel)
         self.mask_options = MaskOptions(self.controller, Confidence(napari_viewer, self.controller), self.panel)
+        self._whole_view = WholeView(napari_viewer, self.controller, self)
         self.seen = Seen(self.controller, self._workers, self)
         self.field = FieldOfView(self.controller)
         self.field_row = FieldRow(self.controller, self.field, self.panel)
@@ -189,6 +191,7 @@ class SegmentWidget(QWidget):
         """Bring the tips back."""
         super().showEvent(event)
         self.tips.refresh()
+        self._whole_view.shown()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Take the tips off the canvas."""
