@@ -26,6 +26,7 @@ def picture(hand: Hand) -> np.ndarray:
 def wait_until_seen(hand: Hand) -> None:
     hand.qtbot.waitUntil(lambda: hand.widget.seen.pixels is not None, timeout=5000)
     hand.wait()
+    hand.qtbot.wait(80)
 
 
 def test_the_thumbnail_shows_the_plane_that_is_on_the_canvas(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:

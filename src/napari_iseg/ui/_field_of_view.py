@@ -44,16 +44,20 @@ class FieldOfView:
         self._controller = controller
         # Looking through the pixels of earlier objects at every movement of the mouse would be slow.
         self._known: tuple[Any, float | None] = (None, None)
+        self._crop: tuple[Any, str] = (None, "")
 
     @property
     def first_crop(self) -> str:
         """The chosen method's option of that name; empty if it has none."""
-        return str(getattr(self._controller.answering.choice.options, "first_crop", ""))
+        choice = self._controller.answering.choice
+        if self._crop[0] is not choice:
+            self._crop = (choice, str(getattr(choice.options, "first_crop", "")))
+        return self._crop[1]
 
     @property
     def can_be_set(self) -> bool:
         """Whether the method looks at one part of the plane, which the user can choose."""
-        return self._controller.work is not None and self.first_crop in VIEWED
+        return self._controller.project is not None and self.first_crop in VIEWED
 
     @property
     def whole(self) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QWidget
 
 from napari_iseg.ui._keys import WHOLE, add_key, key_now, on_keys_changed
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from napari_iseg.ui._field_of_view import FieldOfView
 
 __all__ = ["FieldRow"]
+
+_SOON_MS = 20
 
 
 class FieldRow(QWidget):
@@ -48,8 +51,13 @@ class FieldRow(QWidget):
         layout.addWidget(self.button)
         add_key(self, WHOLE, self._toggle)
         on_keys_changed(self, self._label)
-        controller.changed.connect(self.refresh)
-        field.changed.connect(self.refresh)
+        # One act tells of several changes: they are shown together.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON_MS)
+        self._soon.timeout.connect(self.refresh)
+        controller.changed.connect(self._later)
+        field.changed.connect(self._later)
         self._label()
         self.refresh()
 
@@ -64,6 +72,10 @@ class FieldRow(QWidget):
             else field.why_not
         )
         self.text.setText(self._words())
+
+    def _later(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
 
     def _words(self) -> str:
         field = self._field

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SeenRow"]
 
 _SIDE = 56
+_SOON_MS = 20
 _CHANNELS = (("All colours", None), ("Red", 0), ("Green", 1), ("Blue", 2))
 _WINDOWS = (("Automatic contrast", False), ("Layer's contrast", True))
 
@@ -64,7 +65,12 @@ class SeenRow(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.picture)
         row.addLayout(column, stretch=1)
-        seen.changed.connect(self.refresh)
+        # One act tells of several changes: they are shown together.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON_MS)
+        self._soon.timeout.connect(self.refresh)
+        seen.changed.connect(self._later)
         self.refresh()
 
     def refresh(self) -> None:
@@ -81,6 +87,10 @@ class SeenRow(QWidget):
         if pixels is not self._shown:
             self._shown = pixels
             self.picture.setPixmap(_small(pixels) if pixels is not None else QPixmap())
+
+    def _later(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
 
     def _sentence(self) -> str:
         work, image, look = self._controller.work, self._controller.image, self._seen.look
