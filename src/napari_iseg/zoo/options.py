@@ -147,7 +147,8 @@ OptionsT = TypeVar("OptionsT", bound="Options")
 
 def describe_options(options: Options) -> list[OptionInfo]:
     """Return what there is to know about each option, in order; the defaults are the values in ``options``."""
-    kinds = _kinds(type(options))
+    given: type = type(options)
+    kinds = _kinds(given)
     infos = []
     for one in dataclasses.fields(options):
         facts = dict(one.metadata)
