@@ -10,6 +10,7 @@ from tests.ui.conftest import DISCS
 
 from napari_iseg.interactions import MaskPrompt
 from napari_iseg.ui._loading import load_method
+from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.zoo import METHODS
 
 if TYPE_CHECKING:
@@ -25,7 +26,9 @@ def test_a_brush_stroke_is_kept_pixel_for_pixel_by_every_method(
     open_hand: Callable[..., Hand], discs: np.ndarray
 ) -> None:
     # One window for all of them: opening one takes longer than every answer together.
-    hand = open_hand(discs, load=load_method)
+    # Loaded before the window waits for them: torch takes long to come on a busy machine.
+    loaded = {method: load_method(MethodChoice(method)) for method in AT_HAND}
+    hand = open_hand(discs, load=lambda choice: loaded[choice.method])
     controller = hand.widget.controller
     hand.widget.prompting.set_width(5)
     for method in AT_HAND:
