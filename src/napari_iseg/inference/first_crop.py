@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_iseg.inference.first_view import ENOUGH_OBJECTS, prior_view, scales
 from napari_iseg.inference.prediction import Proposal
 from napari_iseg.inference.proposals import object_box
-from napari_iseg.interactions import Box, Click
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -24,53 +24,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_iseg.inference.prediction import Prediction
-    from napari_iseg.interactions import Prompt
+    from napari_iseg.interactions import Click, Prompt
     from napari_iseg.zoo import Options
 
 __all__ = ["ENOUGH_OBJECTS", "answer_at_scales", "prior_view", "scales", "wants_scales"]
 
-ENOUGH_OBJECTS = 3
-"""So many finished objects say how large the next one will be."""
-
-# Side of the crop over the usual longer side of an object: the object and as much around it on every side.
-_SURROUNDINGS = 3.0
-# Crops halve until a side would have fewer pixels than this.
-_LEAST_SIDE = 48
 _OBJECT = 0.5
 # Objects that fill more of their crop than this are cut off by it or nearly so.
 _MOST_OF_CROP = 0.6
-
-
-def prior_view(click: Click, sizes: Sequence[float], shape: tuple[int, int]) -> Box | None:
-    """Return the view that the sizes of earlier objects suggest.
-
-    Parameters
-    ----------
-    click
-        In its middle.
-    sizes
-        The longer side of each finished object of the same kind, in pixels.
-    shape
-        (rows, columns) of the plane; the view lies on it.
-
-    Returns
-    -------
-    Box or None
-        None while there are fewer than :data:`ENOUGH_OBJECTS`.
-    """
-    if len(sizes) < ENOUGH_OBJECTS:
-        return None
-    return _around(click, _SURROUNDINGS * float(np.median(sizes)), shape)
-
-
-def scales(click: Click, shape: tuple[int, int]) -> list[Box]:
-    """Return the views of ``multi-scale``: the whole plane, then squares about the click, each half as large."""
-    views = [Box((0.0, 0.0), (float(shape[0]), float(shape[1])))]
-    side = min(shape) / 2
-    while side >= _LEAST_SIDE:
-        views.append(_around(click, side, shape))
-        side /= 2
-    return views
 
 
 def wants_scales(prompts: Sequence[Prompt], previous: Prediction | None, options: Options) -> bool:
@@ -128,13 +89,3 @@ def _scores(answers: Sequence[Prediction], masks: Sequence[NDArray[np.float32]])
 
 def _iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     return int(np.count_nonzero(one & other)) / max(int(np.count_nonzero(one | other)), 1)
-
-
-def _around(click: Click, side: float, shape: tuple[int, int]) -> Box:
-    """Return a square about a click, moved to lie on the plane as far as it is large enough."""
-    starts, stops = [], []
-    for place, length in zip((click.row, click.column), shape, strict=True):
-        start = min(max(place + 0.5 - side / 2, 0.0), max(length - side, 0.0))
-        starts.append(start)
-        stops.append(min(start + side, float(length)))
-    return Box((starts[0], starts[1]), (stops[0], stops[1]))

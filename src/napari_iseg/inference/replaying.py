@@ -12,7 +12,7 @@ from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.mask_refinement import MaskRefinement
 from napari_iseg.inference.session import Session
 from napari_iseg.io.session_labels import mask_digest
-from napari_iseg.planes import to_rgb
+from napari_iseg.planes import PlaneLook
 from napari_iseg.zoo.weights import weights_sha256
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def remake(
     tuple
         The object, and its session with the answer or why there is none.
     """
-    planes: dict[PlaneAddress, NDArray[np.uint8]] = {}
+    planes: dict[tuple[PlaneAddress, PlaneLook], NDArray[np.uint8]] = {}
     predictors: dict[Any, Predictor] = {}
     encoded: dict[tuple[Any, PlaneAddress], EncodedImage] = {}
     for item in objects:
@@ -112,10 +112,11 @@ def remake(
         try:
             if key not in predictors:
                 predictors[key] = load(item)
-            if item.plane not in planes:
+            seen = (item.plane, PlaneLook.of_facts(item.facts))
+            if seen not in planes:
                 # Planes come one after the other; of earlier ones nothing is needed any more.
-                planes, encoded = {item.plane: to_rgb(item.plane.take(data))}, {}
-            image, predictor = planes[item.plane], predictors[key]
+                planes, encoded = {seen: seen[1].rgb(item.plane.take(data))}, {}
+            image, predictor = planes[seen], predictors[key]
             encoding = encoded.setdefault((key, item.plane), EncodedImage(image, predictor))
             session = Session(image, predictor, encoded=encoding)
             session.threshold = item.threshold

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -98,11 +99,12 @@ class Scribble:
             raise PromptError(f"A scribble's width must be above 0 pixels; {self.width} was given.")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, init=False)
 class MaskPrompt:
-    """A mask to start from: ``mask`` is (H, W), bool or float probabilities in [0, 1], on the grid of the image plane.
+    """A mask to start from, (H, W), bool or float probabilities in [0, 1], on the grid of the image plane.
 
-    The array is copied and made read-only, so that a prompt in a history never changes.
+    The array is copied, so that a prompt in a history never changes; only the box of what is not 0 is kept, yes and no
+    as single bits: a history may hold hundreds of strokes on a large plane.
 
     Parameters
     ----------
@@ -113,18 +115,53 @@ class MaskPrompt:
         object is edited again. Otherwise the method goes on from the mask as its paper has it.
     source
         Where the mask comes from, in words ("object 12", "disnet, proposal 2"); empty where nobody asked.
+
+    Attributes
+    ----------
+    shape
+        (H, W).
     """
 
-    mask: np.ndarray = field(repr=False)
-    keep: bool = False
-    source: str = ""
+    keep: bool
+    source: str
+    shape: tuple[int, int]
+    _corner: tuple[int, int] = field(repr=False)
+    _size: tuple[int, int] = field(repr=False)
+    _values: np.ndarray = field(repr=False)
+    _is_packed: bool = field(repr=False)
 
-    def __post_init__(self) -> None:
-        mask = np.array(self.mask)
+    def __init__(self, mask: np.ndarray, keep: bool = False, source: str = "") -> None:
+        mask = np.asarray(mask)
         if mask.ndim != 2:
             raise PromptError(f"A mask prompt must have two axes (rows, columns); one of shape {mask.shape} was given.")
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        start = (int(rows[0]), int(columns[0])) if len(rows) else (0, 0)
+        stop = (int(rows[-1]) + 1, int(columns[-1]) + 1) if len(rows) else (0, 0)
+        part = mask[start[0] : stop[0], start[1] : stop[1]]
+        is_packed = mask.dtype == np.bool_
+        values = np.packbits(part) if is_packed else part.copy()
+        values.setflags(write=False)
+        facts: dict[str, Any] = {"keep": keep, "source": source, "shape": (mask.shape[0], mask.shape[1])}
+        facts |= {"_corner": start, "_size": part.shape, "_values": values, "_is_packed": is_packed}
+        for name, value in facts.items():
+            object.__setattr__(self, name, value)
+
+    @property
+    def mask(self) -> np.ndarray:
+        """(H, W), the mask as it was given; made anew at each call, read-only."""
+        rows, columns = self._size
+        values = self._values
+        if self._is_packed:
+            values = np.unpackbits(values, count=rows * columns).reshape(rows, columns).astype(bool)
+        mask = np.zeros(self.shape, values.dtype)
+        mask[self._corner[0] : self._corner[0] + rows, self._corner[1] : self._corner[1] + columns] = values
         mask.setflags(write=False)
-        object.__setattr__(self, "mask", mask)
+        return mask
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that the mask takes, in bytes."""
+        return self._values.nbytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,10 +254,10 @@ def check_inside(prompt: Prompt, shape: tuple[int, int]) -> None:
         case Scribble(points=points):
             if not any(-0.5 <= r <= rows - 0.5 and -0.5 <= c <= columns - 0.5 for r, c in points):
                 raise PromptError(f"The scribble lies outside the image of {rows} x {columns} pixels; draw inside it.")
-        case MaskPrompt(mask=mask):
-            if mask.shape != shape:
+        case MaskPrompt(shape=given):
+            if given != shape:
                 raise PromptError(
-                    f"The mask has {mask.shape[0]} x {mask.shape[1]} pixels but the image has {rows} x {columns}; "
+                    f"The mask has {given[0]} x {given[1]} pixels but the image has {rows} x {columns}; "
                     "give a mask on the image's own grid."
                 )
 

@@ -12,7 +12,6 @@ from napari_iseg.errors import IsegError
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.mask_refinement import PLAIN
 from napari_iseg.inference.predictor import CancelledError
-from napari_iseg.planes import to_rgb
 from napari_iseg.ui._loading import with_options
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._plane_view import full_data
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.inference.prediction import Prediction
     from napari_iseg.inference.session import Request
-    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.planes import PlaneAddress, PlaneLook
     from napari_iseg.ui._loading import Loaded
     from napari_iseg.ui._plane_work import PlaneWork
     from napari_iseg.ui._project import Project
@@ -142,13 +141,14 @@ class Answering:
             if self._encoded is None or not self._encoded.fits(rgb, loaded.predictor):
                 self._encoded = EncodedImage(rgb, loaded.predictor)
             work.open(self._encoded, self.threshold, self.refinement)
+            work.look = project.look
             return True
         if self._preparing is None:
             load = self._loading() if loaded is None else lambda: loaded
-            data = full_data(project.image)
+            data, look = full_data(project.image), project.look
             self._preparing = self._workers.start(
-                lambda _cancelled: _prepare(load, data, work.plane),
-                partial(self._prepared, project, work.plane, self.choice),
+                lambda _cancelled: _prepare(load, data, work.plane, look),
+                partial(self._prepared, project, work.plane, look, self.choice),
                 self._not_prepared,
             )
             self.changed.emit()
@@ -163,12 +163,19 @@ class Answering:
         return partial(self._load, wanted)
 
     def _prepared(
-        self, project: Project, plane: PlaneAddress, choice: MethodChoice, ready: tuple[Loaded, NDArray[np.uint8]]
+        self,
+        project: Project,
+        plane: PlaneAddress,
+        look: PlaneLook,
+        choice: MethodChoice,
+        ready: tuple[Loaded, NDArray[np.uint8]],
     ) -> None:
         self._preparing = None
         self.failure = ""
         self._loaded[choice] = ready[0]
-        project.keep_pixels(plane, ready[1])
+        # Looked at in another way meanwhile, it is read again.
+        if project.look == look:
+            project.keep_pixels(plane, ready[1])
         for work in project.works:
             if work.session is None and (work.prompts or work.plane == plane):
                 self.ask(project, work)
@@ -206,7 +213,9 @@ class Answering:
         self.failed.emit(self.failure)
 
 
-def _prepare(load: Callable[[], Loaded], data: Any, plane: PlaneAddress) -> tuple[Loaded, NDArray[np.uint8]]:
+def _prepare(
+    load: Callable[[], Loaded], data: Any, plane: PlaneAddress, look: PlaneLook
+) -> tuple[Loaded, NDArray[np.uint8]]:
     # The plane first: an unusable image is told at once, not after the method was loaded.
-    rgb = to_rgb(plane.take(data))
+    rgb = look.rgb(plane.take(data))
     return load(), rgb

@@ -63,6 +63,7 @@ def _page() -> str:
         _row("", "Middle-drag", "moves the image, with every tool"),
         _row("", "Left-drag", "moves the image, with the click and the label tool"),
         _row("", "Wheel", "zooms; with Ctrl held, goes through the slices"),
+        _row("", "Shift + wheel", "makes the dashed frame larger or smaller: what the first click looks at"),
     ]
     of_tools = {info.key for info in TOOLS.values()}
     keys = [_row(key_now(key.default), key.act, "") for key in KEYS.values() if key.default not in of_tools]

@@ -40,6 +40,7 @@ __all__ = [
     "SHEET",
     "TOGGLE",
     "UNDO",
+    "WHOLE",
     "Key",
     "add_key",
     "key_now",
@@ -61,6 +62,7 @@ REMOVE = "Delete"
 REMOVE_TOO = "Backspace"
 RUN = "Shift+G"
 SHEET = "?"
+WHOLE = "N"
 NEXT_IMAGE = "Shift+N"
 PREVIOUS_IMAGE = "Shift+B"
 
@@ -100,6 +102,7 @@ KEYS: dict[str, Key] = {
         Key("accept_object", ACCEPT, "Accept the object and begin the next one"),
         Key("run_now", RUN, "Run the waiting prompts, where they do not run by themselves"),
         Key("cancel_work", CANCEL, "Cancel what is being computed"),
+        Key("whole_image", WHOLE, "Look at the whole image at the first click, or at the frame again"),
         Key("export_labels", EXPORT, "Export the labels"),
         Key("next_image", NEXT_IMAGE, "Next image of the folder"),
         Key("previous_image", PREVIOUS_IMAGE, "Previous image of the folder"),

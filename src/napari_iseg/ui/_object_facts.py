@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_iseg.errors import OptionError
 from napari_iseg.inference.mask_refinement import PLAIN, MaskRefinement
+from napari_iseg.planes import PlaneLook
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -50,6 +51,7 @@ def remember(work: PlaneWork, record: FinishedObject) -> None:
     work.label = record.label
     work.choice = record.choice
     work.opened = record.opened
+    work.look = PlaneLook.of_facts(record.facts)
     work.class_name = record.class_name
     work.note = record.note
     # Somebody is changing it: what was reviewed is another one.

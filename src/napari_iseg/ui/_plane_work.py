@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions.prompts import check_inside
+from napari_iseg.planes import AS_IT_IS
 
 if TYPE_CHECKING:
     from napari_iseg.inference.encoded_image import EncodedImage
@@ -64,6 +65,8 @@ class PlaneWork:
         When its first prompt was given, in seconds of ``time.perf_counter``; or None.
     threshold, refinement
         Of an object from a file, until it has a session; else None.
+    look
+        How its session looks at the plane.
     """
 
     def __init__(self, plane: PlaneAddress, shape: tuple[int, int], session: Session | None = None) -> None:
@@ -89,6 +92,7 @@ class PlaneWork:
         self._position = 0
         self.threshold: float | None = None
         self.refinement: MaskRefinement | None = None
+        self.look = AS_IT_IS
         self._answered: tuple[int, ...] | None = None
         self._resumed: tuple[Prompt, ...] = ()
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.interactions import Box, Click, Scribble
+from napari_iseg.planes import AS_IT_IS
 from napari_iseg.ui._edit_history import EditHistory
+from napari_iseg.ui._first_look import FirstLook
 from napari_iseg.ui._layers import WorkLayers
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._object_facts import describe, remember, take_saved_facts
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from napari_iseg.inference.session import Session
     from napari_iseg.interactions import Prompt
     from napari_iseg.io.session_file import SavedObject
-    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.planes import PlaneAddress, PlaneLook
     from napari_iseg.ui._method_choice import MethodChoice
 
 __all__ = ["Project"]
@@ -50,6 +52,8 @@ class Project:
         self.layers = WorkLayers(viewer, image)
         self.finished = FinishedObjects()
         self.edits = EditHistory(self)
+        self.first_look = FirstLook()
+        self.look = AS_IT_IS
         self._dims = viewer.dims
         self._works: dict[PlaneAddress, PlaneWork] = {}
         self._planes: OrderedDict[PlaneAddress, NDArray[np.uint8]] = OrderedDict()
@@ -99,6 +103,13 @@ class Project:
         while len(self._planes) > _KEPT_PLANES:
             self._planes.popitem(last=False)
 
+    def use_look(self, look: PlaneLook) -> None:
+        """Show the method its planes in another way; every unfinished object must be asked again."""
+        self.look = look
+        self._planes.clear()
+        for work in self.works:
+            work.close()
+
     def draw_prompts(self, drafts: Mapping[PlaneAddress, tuple[Prompt, ...]] | None = None) -> None:
         """Show the prompts of every plane's unfinished object; napari shows those of the plane on the canvas.
 
@@ -147,6 +158,7 @@ class Project:
             answered=session.answered,
         )
         describe(record, work)
+        record.facts = {**record.facts, **work.look.facts()}
         self.finished.write(layer, record, session.mask, overwrite=overwrite)
         self.edits.accepted(work)
         self._works[work.plane] = self._following(work)

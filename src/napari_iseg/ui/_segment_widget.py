@@ -26,6 +26,9 @@ from napari_iseg.ui._canvas_grab import CanvasGrab
 from napari_iseg.ui._closing import ClosingQuestion
 from napari_iseg.ui._confidence import Confidence
 from napari_iseg.ui._controller import Controller
+from napari_iseg.ui._field_frame import FieldFrame
+from napari_iseg.ui._field_of_view import FieldOfView
+from napari_iseg.ui._field_row import FieldRow
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
@@ -40,11 +43,14 @@ from napari_iseg.ui._queue import ImageQueue
 from napari_iseg.ui._queue_panel import QueuePanel, make_folder_button
 from napari_iseg.ui._recovery import Recovery
 from napari_iseg.ui._restore_banner import RestoreBanner
+from napari_iseg.ui._seen import Seen
+from napari_iseg.ui._seen_row import SeenRow
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._tips import Tips
 from napari_iseg.ui._tool_bar import ToolBar
 from napari_iseg.ui._tool_panel import ToolPanel
+from napari_iseg.ui._whole_view import WholeView
 from napari_iseg.ui._workers import Workers
 
 if TYPE_CHECKING:
@@ -80,7 +86,12 @@ class SegmentWidget(QWidget):
         self.prompting = Prompting(napari_viewer, self.controller, self._workers)
         self.tools = ToolBar(self.prompting, self.controller, self.panel)
         self.mask_options = MaskOptions(self.controller, Confidence(napari_viewer, self.controller), self.panel)
-        self.panel.put(self.tools, self.mask_options)
+        self._whole_view = WholeView(napari_viewer, self.controller, self)
+        self.seen = Seen(self.controller, self._workers, self)
+        self.field = FieldOfView(self.controller)
+        self.field_row = FieldRow(self.controller, self.field, self.panel)
+        self.panel.put(self.tools, self.mask_options, self.field_row)
+        self.field_frame = FieldFrame(napari_viewer, self.controller, self.field, self.prompting, self)
         self.tips = Tips(napari_viewer, self.controller, self)
         self.tools.sheet_shown.connect(self.tips.sheet_opened)
         self.autosaver = Autosaver(self.controller, self._workers, self)
@@ -121,6 +132,8 @@ class SegmentWidget(QWidget):
         images.addWidget(self.image_box, stretch=1)
         images.addWidget(self.folder_button)
         form.addRow("Image", images)
+        self.seen_row = SeenRow(self.controller, self.seen)
+        form.addRow(self.seen_row)
         self.method.add_rows(form)
         self.banner = RestoreBanner(self.recovery)
         layout = QVBoxLayout(self)
@@ -159,7 +172,7 @@ class SegmentWidget(QWidget):
         viewer.layers.selection.events.active.connect(self._on_active)
         self._active: Any = None
         self._on_active()
-        on_active, tips = self._on_active, self.tips
+        on_active, tips, frame, seen = self._on_active, self.tips, self.field_frame, self.seen
 
         def let_go() -> None:
             # Of this object only the Python half is left when it is destroyed; none of its widgets may be touched.
@@ -167,6 +180,8 @@ class SegmentWidget(QWidget):
             autosaver.close()
             canvas.close()
             tips.close()
+            frame.close()
+            seen.close()
             controller.close()
             viewer.layers.selection.events.active.disconnect(on_active)
 
@@ -176,6 +191,7 @@ class SegmentWidget(QWidget):
         """Bring the tips back."""
         super().showEvent(event)
         self.tips.refresh()
+        self._whole_view.shown()
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Take the tips off the canvas."""

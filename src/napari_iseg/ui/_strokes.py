@@ -149,8 +149,8 @@ class BrushStroke:
         self._paint(place)
 
     def end(self) -> None:
-        """Give the painted mask as a prompt."""
-        self._controller.give(MaskPrompt(self._mask), self._work)
+        """Give the painted mask as a prompt that every method takes as it is; later prompts change what they mean."""
+        self._controller.give(MaskPrompt(self._mask, keep=True, source="brush"), self._work)
 
     def give_up(self) -> None:
         """Draw the mask as it was."""

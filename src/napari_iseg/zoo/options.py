@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from napari_iseg.errors import OptionError, UnknownNameError
@@ -146,13 +147,21 @@ OptionsT = TypeVar("OptionsT", bound="Options")
 
 def describe_options(options: Options) -> list[OptionInfo]:
     """Return what there is to know about each option, in order; the defaults are the values in ``options``."""
-    types = get_type_hints(type(options))
+    given: type = type(options)
+    kinds = _kinds(given)
     infos = []
     for one in dataclasses.fields(options):
         facts = dict(one.metadata)
-        kind = "choice" if facts["choices"] else {bool: "bool", int: "int", float: "float"}.get(types[one.name], "size")
+        kind = "choice" if facts["choices"] else kinds[one.name]
         infos.append(OptionInfo(name=one.name, kind=kind, default=getattr(options, one.name), **facts))
     return infos
+
+
+@cache
+def _kinds(options: type[Any]) -> dict[str, str]:
+    # Reading annotations takes milliseconds, and a window asks for its method's options at every movement.
+    words = {bool: "bool", int: "int", float: "float"}
+    return {name: words.get(kind, "size") for name, kind in get_type_hints(options).items()}
 
 
 def make_options(defaults: OptionsT, values: Mapping[str, Any]) -> OptionsT:

@@ -1,0 +1,137 @@
+"""A small picture of what the method sees, with the channel and the contrast that it is shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtGui import QImage, QPixmap
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_iseg.ui._telling import told
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_iseg.ui._controller import Controller
+    from napari_iseg.ui._seen import Seen
+
+__all__ = ["SeenRow"]
+
+_SIDE = 56
+_SOON_MS = 20
+_CHANNELS = (("All colours", None), ("Red", 0), ("Green", 1), ("Blue", 2))
+_WINDOWS = (("Automatic contrast", False), ("Layer's contrast", True))
+
+
+class SeenRow(QWidget):
+    """A thin view on what is seen.
+
+    Parameters
+    ----------
+    controller
+        Whose image it is.
+    seen
+        What it shows and sets.
+    """
+
+    def __init__(self, controller: Controller, seen: Seen) -> None:
+        super().__init__()
+        self._controller, self._seen = controller, seen
+        self._shown: Any = None
+        self.picture = QLabel()
+        self.picture.setFixedSize(_SIDE, _SIDE)
+        self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self.picture.setAccessibleName("What the method sees")
+        self.picture.setToolTip("What the method sees of this plane: its pixels after channel and contrast.")
+        self.words = QLabel()
+        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
+        self.channel_box = _box("Colour channel", "The colours, or one channel of them in grey.", _CHANNELS)
+        self.channel_box.activated.connect(self._on_channel)
+        self.window_box = _box(
+            "Contrast for the method",
+            "Automatic: 8-bit images as they are, others from their 0.1 to their 99.9 percentile.\n"
+            "Layer's contrast: between the layer's contrast limits, also when you change them.",
+            _WINDOWS,
+        )
+        self.window_box.activated.connect(self._on_window)
+        column = QVBoxLayout()
+        column.setSpacing(2)
+        column.addWidget(self.words)
+        column.addWidget(self.channel_box)
+        column.addWidget(self.window_box)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(self.picture)
+        row.addLayout(column, stretch=1)
+        # One act tells of several changes: they are shown together.
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_SOON_MS)
+        self._soon.timeout.connect(self.refresh)
+        seen.changed.connect(self._later)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show the pixels and how they came about."""
+        seen, image = self._seen, self._controller.image
+        look, pixels = seen.look, seen.pixels
+        self.setVisible(image is not None and self._controller.work is not None)
+        self.channel_box.setVisible(seen.has_colours)
+        self.window_box.setVisible(not seen.has_colours)
+        if look is not None:
+            self.channel_box.setCurrentIndex([channel for _, channel in _CHANNELS].index(look.channel))
+            self.window_box.setCurrentIndex(int(look.limits is not None))
+        self.words.setText(self._sentence())
+        if pixels is not self._shown:
+            self._shown = pixels
+            self.picture.setPixmap(_small(pixels) if pixels is not None else QPixmap())
+
+    def _later(self) -> None:
+        if not self._soon.isActive():
+            self._soon.start()
+
+    def _sentence(self) -> str:
+        work, image, look = self._controller.work, self._controller.image, self._seen.look
+        if work is None or image is None or look is None:
+            return ""
+        names = [image.axis_labels[axis] for axis in work.plane.other_axes]
+        places = zip(names, work.plane.index, strict=True)
+        parts = [", ".join(f"{_plain(name)} {position}" for name, position in places)]
+        if look.limits is not None:
+            parts.append(f"{look.limits[0]:.5g} to {look.limits[1]:.5g}")
+        return " · ".join(part for part in ["The method sees", *parts] if part)
+
+    @told
+    def _on_channel(self, index: int) -> None:
+        self._seen.set_channel(_CHANNELS[index][1])
+
+    @told
+    def _on_window(self, index: int) -> None:
+        self._seen.follow_layer(follow=_WINDOWS[index][1])
+        self.refresh()
+
+
+def _box(name: str, tip: str, entries: tuple[tuple[str, Any], ...]) -> QComboBox:
+    box = QComboBox()
+    box.addItems([words for words, _ in entries])
+    box.setAccessibleName(name)
+    box.setToolTip(tip)
+    box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return box
+
+
+def _plain(name: str) -> str:
+    # napari calls axes that nobody named "axis -3".
+    return "plane" if name.startswith("axis") else name
+
+
+def _small(pixels: NDArray[np.uint8]) -> QPixmap:
+    step = max(1, min(pixels.shape[:2]) // (2 * _SIDE))
+    thin = np.ascontiguousarray(pixels[::step, ::step])
+    height, width = thin.shape[:2]
+    image = QImage(thin.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    return QPixmap.fromImage(image).scaled(
+        _SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+    )
