@@ -8,24 +8,24 @@ from typing import TYPE_CHECKING, Any
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
     QFileDialog,
     QFormLayout,
+    QGridLayout,
     QHBoxLayout,
     QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_iseg.io import LABEL_ENDINGS, session_path
 from napari_iseg.ui._autosave import Autosaver
+from napari_iseg.ui._begin import BeginPanel
 from napari_iseg.ui._candidates import Candidates
 from napari_iseg.ui._canvas import CanvasClicks
 from napari_iseg.ui._canvas_grab import CanvasGrab
 from napari_iseg.ui._closing import ClosingQuestion
 from napari_iseg.ui._confidence import Confidence
 from napari_iseg.ui._controller import Controller
+from napari_iseg.ui._elided_box import ElidedBox
 from napari_iseg.ui._files import Files
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
@@ -40,6 +40,7 @@ from napari_iseg.ui._queue import ImageQueue
 from napari_iseg.ui._queue_panel import QueuePanel, make_folder_button
 from napari_iseg.ui._recovery import Recovery
 from napari_iseg.ui._restore_banner import RestoreBanner
+from napari_iseg.ui._scrolling import scrolled_layout
 from napari_iseg.ui._status import StatusLine
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._tips import Tips
@@ -99,10 +100,9 @@ class SegmentWidget(QWidget):
         self._refresh()
 
     def _build(self) -> None:
-        self.image_box = QComboBox()
+        self.image_box = ElidedBox()
+        self.image_box.setAccessibleName("Image")
         self.image_box.setToolTip("The image to segment.")
-        # A long name must not widen the dock.
-        self.image_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.image_box.activated.connect(self._on_image_chosen)
         self.method = MethodForm(self.controller, self)
         self.options = OptionsForm(self.controller)
@@ -122,31 +122,39 @@ class SegmentWidget(QWidget):
         images.addWidget(self.folder_button)
         form.addRow("Image", images)
         self.method.add_rows(form)
+        self.export_row = self._make_export_row()
         self.banner = RestoreBanner(self.recovery)
-        layout = QVBoxLayout(self)
+        self.begin = BeginPanel(self._viewer, self.controller, self._workers)
+        layout = scrolled_layout(self)
         self.queue_panel = QueuePanel(self.queue)
         layout.addWidget(self.banner)
         layout.addWidget(self.queue_panel)
         layout.addLayout(form)
+        layout.addWidget(self.begin)
         layout.addWidget(self.options)
         layout.addWidget(self.status)
         layout.addWidget(self.panel)
         layout.addWidget(self.proposals)
         layout.addWidget(self.matting)
         layout.addWidget(self.objects, stretch=1)
-        layout.addWidget(self.export_button)
-        layout.addLayout(self._session_row())
+        layout.addWidget(self.export_row)
+        # Without the objects nothing else takes the room that is left.
+        layout.addStretch(0)
 
-    def _session_row(self) -> QHBoxLayout:
+    def _make_export_row(self) -> QWidget:
         self.save_button = QPushButton("Save session…")
         self.save_button.setToolTip("Write every object's clicks, and the labels, to files to go on with another day.")
         self.save_button.clicked.connect(self.ask_where_to_save)
         self.load_button = QPushButton("Load session…")
         self.load_button.setToolTip("Put the objects of a session file back, with their clicks.")
         self.load_button.clicked.connect(self.ask_what_to_load)
-        row = QHBoxLayout()
-        row.addWidget(self.save_button)
-        row.addWidget(self.load_button)
+        row = QWidget()
+        grid = QGridLayout(row)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(4)
+        grid.addWidget(self.export_button, 0, 0, 1, 2)
+        grid.addWidget(self.save_button, 1, 0)
+        grid.addWidget(self.load_button, 1, 1)
         return row
 
     def _connect(self, canvas: CanvasClicks) -> None:
@@ -259,8 +267,13 @@ class SegmentWidget(QWidget):
 
     def _refresh(self, _event: Any = None) -> None:
         controller = self.controller
+        self.begin.refresh()
         self.method.refresh()
         self.options.refresh()
+        there = controller.image is not None
+        for part in (self.status, self.panel, self.objects, self.export_row):
+            part.setVisible(there)
+        self.options.setVisible(there and bool(self.options.values))
         self.panel.refresh()
         self.proposals.refresh()
         self.matting.refresh()
