@@ -1,4 +1,4 @@
-"""A napari window at some scale of the screen, which says what is cut off: ``python FILE THEME WIDTH HEIGHT FOLDER``."""
+"""A napari window at some scale of the screen, which says what is cut off: ``FILE THEME WIDTH HEIGHT FOLDER``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def main(theme: str, width: int, height: int, folder: Path) -> None:
         found[state] = {
             "faults": clipped(dock),
             "scrolls": room_of(dock).verticalScrollBar().maximum(),
-            "size": [window.width(), window.height(), dock.width(), dock.height()],
+            "least": dock.minimumSizeHint().height(),
         }
 
     look("empty")

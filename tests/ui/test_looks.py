@@ -35,6 +35,6 @@ def test_nothing_is_cut_off_at_any_scale(scale: str, theme: str, size: tuple[int
     assert set(states) == {"empty", "open", "clicked", "unfolded"}
     for state, found in states.items():
         assert found["faults"] == [], state
-    assert states["open"]["size"][:2] == list(size), "the dock forces no window beyond the screen"
+        assert found["least"] <= 300, "the window may be as low as napari itself allows"
     if scale == "1":
         assert states["open"]["scrolls"] == states["clicked"]["scrolls"] == 0, "it fits without scrolling"

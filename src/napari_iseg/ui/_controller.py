@@ -19,6 +19,7 @@ from napari_iseg.ui._answering import Answering
 from napari_iseg.ui._classes import Classes
 from napari_iseg.ui._confidence import is_image
 from napari_iseg.ui._first_look import with_view
+from napari_iseg.ui._image_changes import follow_pixels
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._object_edits import ObjectEdits
@@ -190,6 +191,7 @@ class Controller:
         if self._project is None and image is not None:
             self._project = Project(self._viewer, image)
             self._projects.append(self._project)
+            follow_pixels(self, self._project)
         self.answering.failure = ""
         self.images_changed.emit()
         self.changed.emit()

@@ -83,6 +83,7 @@ class OptionsForm(QWidget):
             row.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             label = QLabel(info.name.replace("_", " ").replace("iou", "IoU"))
             label.setToolTip(info.description)
+            row.native.setAccessibleName(label.text())
             form.addRow(label, row.native)
         reset = QPushButton("Reset options")
         reset.setToolTip("Back to what is best for these weights.")

@@ -49,6 +49,7 @@ class Project:
         self.image = image
         self.layers = WorkLayers(viewer, image)
         self.finished = FinishedObjects()
+        self.facts: dict[str, Any] = {}
         self.edits = EditHistory(self)
         self._dims = viewer.dims
         self._works: dict[PlaneAddress, PlaneWork] = {}
@@ -98,6 +99,10 @@ class Project:
         self._planes[plane] = rgb
         while len(self._planes) > _KEPT_PLANES:
             self._planes.popitem(last=False)
+
+    def forget_pixels(self) -> None:
+        """Let go of what networks see, because the image has other pixels now."""
+        self._planes.clear()
 
     def draw_prompts(self, drafts: Mapping[PlaneAddress, tuple[Prompt, ...]] | None = None) -> None:
         """Show the prompts of every plane's unfinished object; napari shows those of the plane on the canvas.

@@ -84,7 +84,7 @@ class ProposalsPanel(QWidget):
             if asking
             else f"Proposals  {count}  ({_NEXT}: next)"
             if count
-            else "One proposal; for more:"
+            else "One mask; for more:"
         )
         self.all_button.setEnabled(candidates.can_ask)
         self.list.setVisible(count > 0)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtWidgets import (
@@ -10,11 +11,15 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QComboBox,
     QFrame,
+    QLayout,
     QScrollArea,
     QScrollBar,
     QVBoxLayout,
     QWidget,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["FOCUS_STYLE", "scrolled_layout"]
 
@@ -55,6 +60,7 @@ class _Room(QScrollArea):
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._guard = _WheelGuard(self)
         self._inside = inside
+        self._order: list[QWidget] = []
         inside.installEventFilter(self)
         self.setWidget(inside)
 
@@ -72,8 +78,31 @@ class _Room(QScrollArea):
         """Follow what is inside: forms are built anew when another method is chosen."""
         if watched is self._inside and event is not None and event.type() == QEvent.Type.LayoutRequest:
             self._guard.watch(self._inside)
+            self._order_tabs()
             self.updateGeometry()
         return super().eventFilter(watched, event)
+
+    def _order_tabs(self) -> None:
+        """Let the Tab key go from top to bottom; Qt's own order is that in which things were made."""
+        layout = self._inside.layout()
+        order = list(_reachable(layout)) if layout is not None else []
+        if order != self._order:
+            self._order = order
+            for one, other in pairwise(order):
+                QWidget.setTabOrder(one, other)
+
+
+def _reachable(layout: QLayout) -> Iterator[QWidget]:
+    """Yield what of a layout can have the keyboard, in the order in which it is read."""
+    for place in range(layout.count()):
+        item: Any = layout.itemAt(place)
+        widget, inner = item.widget(), item.layout()
+        if widget is not None:
+            if widget.focusPolicy() & Qt.FocusPolicy.TabFocus:
+                yield widget
+            inner = widget.layout()
+        if inner is not None:
+            yield from _reachable(inner)
 
 
 class _WheelGuard(QObject):

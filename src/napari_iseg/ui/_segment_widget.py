@@ -27,6 +27,7 @@ from napari_iseg.ui._confidence import Confidence
 from napari_iseg.ui._controller import Controller
 from napari_iseg.ui._elided_box import ElidedBox
 from napari_iseg.ui._files import Files
+from napari_iseg.ui._key_clashes import KeyClashes
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._mask_options import MaskOptions
@@ -91,6 +92,7 @@ class SegmentWidget(QWidget):
         self._build()
         self._closing = ClosingQuestion(self, self.controller, self.files, self.autosaver)
         add_key(self, EXPORT, self.ask_where_to_export)
+        self._clashes = KeyClashes(self, self._complain)
         # Not at once: the dock is painted first, then the method is loaded.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
