@@ -10,6 +10,7 @@ from PIL import Image
 from qtpy.QtCore import Qt
 
 from napari_iseg.errors import PromptError
+from napari_iseg.interactions import Click
 from napari_iseg.io import SavedObject
 from napari_iseg.io.autosave_file import AutosaveWriter
 from napari_iseg.io.autosave_places import places_for
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 STATES = (
     "empty",
     "open",
+    "restore",
     "proposals",
     "objects",
     "unfolded",
     "busy",
     "error",
     "keys",
-    "restore",
 )
 
 
@@ -73,6 +74,13 @@ def test_every_state_looks_as_its_reference(
     hand.viewer.reset_view()
     hand.qtbot.wait(300)
     album.take("open")
+    leave_unsaved_work(image)
+    hand.widget.recovery.look()
+    hand.qtbot.waitUntil(hand.widget.banner.isVisible, timeout=3000)
+    hand.widget.banner.label.setText("Unsaved work on image from 12:34: 1 object, unfinished.")
+    album.take("restore", hand.widget.banner)
+    hand.qtbot.mouseClick(hand.widget.banner.discard_button, Qt.MouseButton.LeftButton)
+    hand.qtbot.waitUntil(lambda: not hand.widget.banner.isVisible(), timeout=3000)
     hand.click(*DISCS[0])
     hand.wait()
     album.take("proposals")
@@ -96,11 +104,6 @@ def test_every_state_looks_as_its_reference(
     hand.qtbot.waitExposed(hand.widget.tools.sheet)
     album.take("keys", hand.widget.tools.sheet)
     hand.widget.tools.show_sheet()
-    leave_unsaved_work(image)
-    hand.widget.recovery.look()
-    hand.qtbot.waitUntil(hand.widget.banner.isVisible, timeout=3000)
-    hand.widget.banner.label.setText("Unsaved work on image from 12:34: 1 object, unfinished.")
-    album.take("restore", hand.widget.banner)
     assert tuple(album.taken) == STATES
     assert [fault for fault in album.faults if fault] == []
 
@@ -118,7 +121,7 @@ def leave_unsaved_work(layer: Any) -> None:
     image = image_of(layer)
     path = places_for(None, image.name)[0]
     path.parent.mkdir(parents=True, exist_ok=True)
-    old = SavedObject(1, PlaneAddress(), "geodesic", prompts=(), finished=False)
+    old = SavedObject(1, PlaneAddress(), "geodesic", prompts=(Click(*DISCS[0]),), finished=False)
     AutosaveWriter(path, image).write(((1, old),), np.zeros((81, 123), np.uint16), ())
 
 
