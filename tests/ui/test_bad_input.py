@@ -177,17 +177,19 @@ def test_layers_without_pixels_which_napari_refuses_disturb_nothing(
     assert np.array_equal(hand.layer("Objects").data, disc(0))
 
 
-def test_labels_of_another_size_are_no_place_to_start_from(
+def test_labels_of_another_size_are_taken_where_they_lie_over_the_image(
     open_hand: Callable[..., Hand], discs: np.ndarray, notes: list[str]
 ) -> None:
     hand = open_hand(discs)
-    hand.viewer.add_labels(np.ones((30, 40), np.uint8), name="small")
+    small = np.zeros((30, 40), np.uint8)
+    small[5:9, 6:12] = 3
+    hand.viewer.add_labels(small, name="small")
     hand.press(Qt.Key.Key_U)
-    hand.click(10, 10)
-    hand.wait()
-    assert notes
+    hand.click(60, 60)
+    assert "no labelled object here" in notes[-1]
     assert hand.widget.controller.work.prompts == ()
-    hand.press(Qt.Key.Key_G)
-    hand.click(*DISCS[0])
+    hand.click(7, 8)
+    hand.qtbot.waitUntil(lambda: len(hand.widget.controller.work.prompts) == 1, timeout=5000)
     hand.wait()
-    assert np.array_equal(hand.mask, disc(0))
+    assert np.array_equal(hand.mask[:30, :40], small > 0)
+    assert hand.mask.sum() == 24

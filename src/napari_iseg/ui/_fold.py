@@ -33,7 +33,7 @@ class Fold(QCollapsible):
 
     def __init__(self, title: str, tip: str, content: QWidget | None = None) -> None:
         # The arrow is part of the text: an icon would be black on napari's dark theme.
-        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        super().__init__(title)
         self._title = title
         self._note = ""
         self.setDuration(0)
@@ -66,6 +66,7 @@ class Fold(QCollapsible):
 
     def _show(self, _expanded: bool = False) -> None:
         expanded = self.isExpanded()
+        self.toggleButton().setIcon(QIcon())
         self.content().setVisible(expanded)
         # The animation ends with a limit, which would cut off rows that come later.
         self.content().setMaximumHeight(_NO_LIMIT)

@@ -119,6 +119,7 @@ class SegmentWidget(QWidget):
         self.export_button.clicked.connect(self.ask_where_to_export)
         form = QFormLayout()
         self.folder_button = make_folder_button(self.queue, self)
+        self.folder_button = make_folder_button(self.queue, self)
         images = QHBoxLayout()
         images.addWidget(self.image_box, stretch=1)
         images.addWidget(self.folder_button)
@@ -140,8 +141,7 @@ class SegmentWidget(QWidget):
         layout.addWidget(self.matting)
         layout.addWidget(self.objects, stretch=1)
         layout.addWidget(self.export_row)
-        # Without the objects nothing else takes the room that is left.
-        layout.addStretch(0)
+        layout.addStretch(0)  # Without the objects nothing else takes the room that is left.
 
     def _make_export_row(self) -> QWidget:
         self.save_button = QPushButton("Save session…")
