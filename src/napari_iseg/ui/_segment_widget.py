@@ -280,9 +280,9 @@ class SegmentWidget(QWidget):
         self.proposals.refresh()
         self.matting.refresh()
         self.status.show_state(controller)
-        count = len(controller.finished)
         self.objects.refresh()
-        there_is_something = bool(count) or (controller.project is not None and controller.project.has_unfinished)
+        project = controller.project
+        there_is_something = bool(controller.finished) or (project is not None and project.has_unfinished)
         self.export_button.setEnabled(there_is_something)
         self.save_button.setEnabled(there_is_something)
         self.load_button.setEnabled(controller.image is not None)
