@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
     from qtpy.QtGui import QHideEvent, QShowEvent
-
     from napari_iseg.ui._method_choice import MethodChoice
 
 __all__ = ["SegmentWidget"]
@@ -285,7 +284,7 @@ class SegmentWidget(QWidget):
         there_is_something = bool(controller.finished) or (project is not None and project.has_unfinished)
         self.export_button.setEnabled(there_is_something)
         self.save_button.setEnabled(there_is_something)
-        self.load_button.setEnabled(controller.image is not None)
+        self.load_button.setEnabled(there)
 
     def _say(self, sentence: str) -> None:
         # While the window closes, its layers go one by one; nobody is there to read about it.
