@@ -6,13 +6,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import SimpleITK
 import tifffile
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.interactions import Choice, MaskPrompt
-from napari_iseg.ui._loading import Loaded
+from napari_iseg.ui._loading import Loaded, load_method
 
 from .conftest import DISCS, FloodPredictor, Hand, disc  # noqa: TID252 - the tests are no package
 from .test_methods import GrowingPredictor  # noqa: TID252
@@ -121,6 +122,39 @@ def test_disnet_goes_on_from_the_proposal_that_was_chosen(open_hand: Callable[..
     hand.click(DISCS[1][0] + 5, DISCS[1][1] + 5)
     hand.wait()
     assert hand.widget.controller.work.session.prediction.memory.queries == (query,)
+
+
+def test_the_bundled_matting_weights_give_a_soft_matte_that_other_readers_open(
+    open_hand: Callable[..., Hand], tmp_path: Path, notes: list[str]
+) -> None:
+    rows, columns = np.mgrid[:97, :131]
+    image = np.full((97, 131, 3), 40, np.uint8)
+    image[(rows - 45) ** 2 + (columns - 60) ** 2 < 30**2] = (200, 120, 60)
+    hand = open_hand(load=load_method)
+    hand.widget.controller.choose_method("focalclick-xl")
+    layer = hand.viewer.add_image(image, name="image", scale=(0.5, 0.5))
+    hand.qtbot.wait(100)
+    hand.qtbot.waitUntil(lambda: not hand.widget.controller.answering.preparing, timeout=90000)
+    hand.viewer.reset_view()
+    hand.qtbot.wait(300)
+    hand.click_data(layer, 45, 60)
+    hand.qtbot.waitUntil(lambda: not hand.widget.controller.work.pending, timeout=90000)
+    row = hand.widget.matting
+    assert row.isVisible()
+    hand.qtbot.mouseClick(row.keep_button, Qt.MouseButton.LeftButton)
+    alpha = hand.layer("Alpha of image").data
+    assert alpha.dtype == np.float32
+    assert alpha.shape == (97, 131)
+    assert alpha[45, 60] > 0.9
+    assert alpha[5, 125] < 0.1
+    soft = (alpha > 0.05) & (alpha < 0.95)
+    assert 0 < soft.mean() < 0.5, "an edge, not everything, is soft"
+    row.export(tmp_path / "alpha.tif")
+    hand.wait_for_note(notes, "exported")
+    assert tifffile.imread(tmp_path / "alpha.tif").dtype == np.float32
+    assert np.array_equal(tifffile.imread(tmp_path / "alpha.tif"), alpha)
+    read = SimpleITK.ReadImage(str(tmp_path / "alpha.tif"))
+    assert np.array_equal(SimpleITK.GetArrayFromImage(read), alpha)
 
 
 def test_a_matte_is_kept_as_a_layer_and_as_a_file(

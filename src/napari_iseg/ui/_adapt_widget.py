@@ -82,6 +82,7 @@ class AdaptWidget(QWidget):
 
     def _build(self) -> None:
         self.pairs = QListWidget()
+        self.pairs.setAccessibleName("Labels and images to learn from")
         self.pairs.setToolTip("Labels layers and the images that they belong to; ticked ones are learned from.")
         self.pairs.setMaximumHeight(110)
         self.method_box = QComboBox()

@@ -18,6 +18,7 @@ from napari_iseg.ui._accepting import Accepting
 from napari_iseg.ui._answering import Answering
 from napari_iseg.ui._classes import Classes
 from napari_iseg.ui._first_look import with_view
+from napari_iseg.ui._image_changes import follow_pixels
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._navigation import look_at, show_plane
@@ -104,6 +105,7 @@ class Controller:
         self.answering.changed.connect(self.changed.emit)
         self.answering.failed.connect(self.failed.emit)
         self.answering.answered.connect(self._on_answered)
+        self.opened.begun.connect(self._on_begun)
         self.opened.listed.connect(self.images_changed.emit)
         self.opened.changed.connect(self.changed.emit)
         self.opened.chosen.connect(self._on_chosen)
@@ -394,6 +396,9 @@ class Controller:
             work.accept_on_answer = False
             self.accepting.finish_or_go_on(project, work)
         self.changed.emit()
+
+    def _on_begun(self, project: Project) -> None:
+        follow_pixels(self, project)
 
     def _on_chosen(self) -> None:
         self.answering.failure = ""

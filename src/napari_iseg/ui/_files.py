@@ -13,6 +13,7 @@ from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._plane_view import full_data
 from napari_iseg.ui._restoring import Stored, put_back, stored
 from napari_iseg.ui._saved import source_of
+from napari_iseg.ui._session_facts import session_facts, take_session_facts
 from napari_iseg.ui._writing import session_writer, write_on_grid
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Files:
             If there is nothing to save.
         """
         project = self._project()
-        write = session_writer(session_path(path), project, self._controller.answering.choice)
+        write = self._writer(path, project)
 
         def written(file: Path) -> None:
             self.kept(project)
@@ -127,7 +128,7 @@ class Files:
             If there is nothing to save or a file cannot be written.
         """
         project = self._project()
-        session_writer(session_path(path), project, self._controller.answering.choice)()
+        self._writer(path, project)()
         self.kept(project)
 
     def load_session(
@@ -169,7 +170,7 @@ class Files:
         self._controller.restoring = True
         self._workers.start(
             partial(_read, Path(path), saved, full_data(project.image), self._load),
-            partial(self._put_back, project, "" if quiet else Path(path).name, done, failed or self._tell),
+            partial(self._put_back, project, saved, "" if quiet else Path(path).name, done, failed or self._tell),
             partial(self._not_loaded, failed or self._tell),
         )
         self._controller.changed.emit()
@@ -180,6 +181,11 @@ class Files:
         source = source_of(image) if image is not None else None
         return session_path(source) if source is not None else None
 
+    def _writer(self, path: str | Path, project: Project) -> Callable[[], Path]:
+        controller = self._controller
+        facts = session_facts(controller.classes, controller.guard, project.facts)
+        return session_writer(session_path(path), project, controller.answering.choice, facts)
+
     def _project(self) -> Project:
         project = self._controller.project
         if project is None:
@@ -189,6 +195,7 @@ class Files:
     def _put_back(
         self,
         project: Project,
+        saved: SavedSession,
         name: str,
         done: Callable[[], None],
         tell: Callable[[Exception], None],
@@ -196,6 +203,8 @@ class Files:
     ) -> None:
         self._controller.restoring = False
         was_empty = not (project.finished.records or project.has_unfinished)
+        # First, so that the classes of the objects have their colours.
+        project.facts = take_session_facts(self._controller, saved.facts, choices=bool(name))
         try:
             if isinstance(there, Stored):
                 back, lost = put_back(self._controller, project, there)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QLabel, QScrollArea, QVBoxLayout
 
+from napari_iseg.ui._key_clashes import clashes
 from napari_iseg.ui._keys import KEYS, key_now, on_keys_changed
 from napari_iseg.ui._preferences import follow, preference, set_preference
 from napari_iseg.ui._tools import TOOLS
@@ -68,6 +69,7 @@ def _page() -> str:
     of_tools = {info.key for info in TOOLS.values()}
     keys = [_row(key_now(key.default), key.act, "") for key in KEYS.values() if key.default not in of_tools]
     return (
+        f"{''.join(f'<p><b>▲ {escape(words)}</b></p>' for words in clashes())}"
         f"<h3>Tools</h3>{_table(tools)}<h3>Always</h3>{_table(always)}<h3>Keys</h3>{_table(keys)}"
         "<p>They work whichever layer is selected. To change one: Preferences, plugin “Interactive segmentation”, "
         "Keys; it takes effect at once.</p>"

@@ -6,12 +6,16 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
+from napari_iseg.ui._fold import Fold
 from napari_iseg.ui._keys import RUN, add_key, key_now, on_keys_changed
+from napari_iseg.ui._protection import Protection
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari_iseg.inference.mask_refinement import MaskRefinement
     from napari_iseg.ui._confidence import Confidence
     from napari_iseg.ui._controller import Controller
@@ -76,6 +80,21 @@ class MaskOptions(QWidget):
         self.run_button.setVisible(not self._controller.answering.auto_run)
         self.run_button.setEnabled(waiting)
         self._run_key.setEnabled(waiting)
+        self.folded.note(", ".join(self._set_words(refinement)))
+
+    def _set_words(self, refinement: MaskRefinement) -> Iterator[str]:
+        """Yield what is set otherwise than at first, so that nothing acts unseen."""
+        controller = self._controller
+        if refinement.smoothing:
+            yield f"smooth {refinement.smoothing:g}"
+        if refinement.fill_holes:
+            yield "no holes"
+        if refinement.one_part:
+            yield "one part"
+        if not controller.answering.auto_run:
+            yield "waits"
+        if controller.guard.rule is not Protection.KEEP:
+            yield controller.guard.rule.value.lower()
 
     def _present(self) -> MaskRefinement:
         work = self._controller.work
@@ -99,7 +118,8 @@ class MaskOptions(QWidget):
         self.part_box.toggled.connect(lambda on: self._set(one_part=bool(on)))
 
     def _lay_out(self) -> None:
-        grid = QGridLayout(self)
+        content = QWidget()
+        grid = self._grid = QGridLayout(content)
         grid.setContentsMargins(0, 0, 0, 0)
         grid.setColumnStretch(1, 1)
         grid.addWidget(QLabel("Smoothing"), 0, 0)
@@ -108,7 +128,17 @@ class MaskOptions(QWidget):
         grid.addWidget(self.part_box, 1, 1)
         grid.addWidget(self.auto_box, 2, 0)
         grid.addWidget(self.confidence_box, 2, 1)
-        grid.addWidget(self.run_button, 3, 0, 1, 2)
+        tip = "Smoothing, holes, parts, confidence, when to run, and finished objects."
+        self.folded = Fold("Mask options", tip, content)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.folded)
+        # It is needed while the rest is folded.
+        layout.addWidget(self.run_button)
+
+    def put(self, row: QWidget) -> None:
+        """Add a row of somebody else's below the options."""
+        self._grid.addWidget(row, self._grid.rowCount(), 0, 1, 2)
 
     def _label(self) -> None:
         key = key_now(RUN)

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Qt
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QSizePolicy
+from qtpy.QtWidgets import QFileDialog, QFormLayout
 
+from napari_iseg.ui._elided_box import ElidedBox
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._telling import told
 from napari_iseg.zoo import METHODS, find_method
@@ -40,15 +41,14 @@ class MethodForm(QObject):
         self._controller = controller
         self._form: QFormLayout | None = None
         self._listed: tuple[str | None, ...] = ()
-        self.method_box = QComboBox()
+        self.method_box = ElidedBox()
+        self.method_box.setAccessibleName("Method")
         for spec in METHODS.values():
             self.method_box.addItem(spec.name, spec.name)
             self.method_box.setItemData(self.method_box.count() - 1, f"{spec.title}\n{spec.paper}", TOOLTIP)
-        self.weights_box = QComboBox()
+        self.weights_box = ElidedBox()
+        self.weights_box.setAccessibleName("Weights")
         self.weights_box.setToolTip("What the network was trained to be; released files can be used as they are.")
-        for box in (self.method_box, self.weights_box):
-            # A long name must not widen the dock.
-            box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.method_box.activated.connect(self._on_method)
         self.weights_box.activated.connect(self._on_weights)
 

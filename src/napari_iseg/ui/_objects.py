@@ -177,8 +177,8 @@ class FinishedObjects:
             raise PromptError("There is no mask to accept yet; click the object first.")
         if not free.any():
             raise PromptError(
-                "Finished objects already cover all of this mask; choose 'Overwrite' beside 'Finished objects' to "
-                "replace them."
+                "Finished objects already cover all of this mask; choose 'Overwrite' for finished objects under "
+                "'Mask options' to replace them."
             )
         record.indices = record.plane.mask_index(free)
         record.before = layer.data[record.indices].copy()

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QItemSelectionModel, QModelIndex, Qt, Signal  # type: ignore[attr-defined]  # qtpy names it for every binding
-from qtpy.QtGui import QKeyEvent
+from qtpy.QtCore import QEvent, QItemSelectionModel, QModelIndex, QSize, Qt, Signal  # type: ignore[attr-defined]  # qtpy names it for every binding
+from qtpy.QtGui import QKeyEvent, QPainter, QPaintEvent
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QMenu, QStyledItemDelegate, QTableView, QWidget
 
 from napari_iseg.ui._object_columns import COLUMNS, DONE, REVIEWED
@@ -21,6 +21,10 @@ __all__ = ["ObjectsTable"]
 
 _PLACES = {column.name: number for number, column in enumerate(COLUMNS)}
 _ROW_HEIGHT = 22
+# The head and three rows: enough to see that there is more.
+_LEAST_HEIGHT = 90
+_EMPTY = "Accepted objects are listed here."
+_NO_MATCH = "No object has these words."
 
 
 class ObjectsTable(QTableView):
@@ -64,9 +68,11 @@ class ObjectsTable(QTableView):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)
+        # The Tab key goes on to the next control; arrows go through the rows.
+        self.setTabKeyNavigation(False)
         self.setShowGrid(False)
         self.setWordWrap(False)
-        self.setMinimumHeight(110)
+        self.setMinimumHeight(_LEAST_HEIGHT)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         rows: Any = self.verticalHeader()
         rows.hide()
@@ -82,6 +88,28 @@ class ObjectsTable(QTableView):
         for number, column in enumerate(COLUMNS):
             self.setColumnWidth(number, column.width)
             self.setColumnHidden(number, not column.shown)
+
+    def sizeHint(self) -> QSize:
+        """Ask for little: the table takes what the dock has left."""
+        return QSize(super().sizeHint().width(), _LEAST_HEIGHT)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the rows, or what to do while there are none."""
+        super().paintEvent(event)
+        viewport = self.viewport()
+        if self.hint and viewport is not None:
+            painter = QPainter(viewport)
+            room = viewport.rect().adjusted(8, 4, -8, -4)
+            flags: Any = Qt.AlignmentFlag.AlignCenter
+            painter.drawText(room, flags, self.hint)
+            painter.end()
+
+    @property
+    def hint(self) -> str:
+        """What stands in place of rows; empty while there are any."""
+        if self.filtered.rowCount():
+            return ""
+        return _NO_MATCH if self.objects_model.rowCount() else _EMPTY
 
     @property
     def columns(self) -> tuple[Column, ...]:

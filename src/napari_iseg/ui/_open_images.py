@@ -32,6 +32,8 @@ class OpenImages:
 
     Attributes
     ----------
+    begun
+        Work on an image begins; with its project.
     listed
         There are other images to choose from.
     chosen
@@ -46,6 +48,7 @@ class OpenImages:
         The work on every image that is open and was chosen once.
     """
 
+    begun = Signal(object)
     listed = Signal()
     chosen = Signal()
     changed = Signal()
@@ -74,6 +77,7 @@ class OpenImages:
         if self.project is None and image is not None:
             self.project = Project(self._viewer, image)
             self.projects.append(self.project)
+            self.begun.emit(self.project)
         self.chosen.emit()
 
     def choose_first(self) -> None:

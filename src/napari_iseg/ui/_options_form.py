@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from magicgui.widgets import CheckBox, ComboBox, FloatSpinBox, SpinBox
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
-from superqt import QCollapsible
 
+from napari_iseg.ui._fold import Fold
 from napari_iseg.ui._telling import told
 from napari_iseg.zoo import describe_options
 
@@ -42,8 +42,7 @@ class OptionsForm(QWidget):
         self._controller = controller
         self._shown: MethodChoice | None = None
         self._rows: dict[str, Any] = {}
-        self._content: QWidget | None = None
-        self.folded = QCollapsible("Options")
+        self.folded = Fold("Options", "The method's own options; what is best for these weights is set already.")
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.folded)
@@ -84,6 +83,7 @@ class OptionsForm(QWidget):
             row.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             label = QLabel(info.name.replace("_", " ").replace("iou", "IoU"))
             label.setToolTip(info.description)
+            row.native.setAccessibleName(label.text())
             form.addRow(label, row.native)
         reset = QPushButton("Reset options")
         reset.setToolTip("Back to what is best for these weights.")
@@ -93,11 +93,7 @@ class OptionsForm(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addLayout(form)
         layout.addWidget(reset)
-        if self._content is not None:
-            self.folded.removeWidget(self._content)
-            self._content.deleteLater()
-        self.folded.addWidget(content)
-        self._content = content
+        self.folded.put(content)
         self.setVisible(bool(infos))
 
     def _on_row(self, _value: Any) -> None:

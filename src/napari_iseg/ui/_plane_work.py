@@ -201,6 +201,15 @@ class PlaneWork:
             self._resumed, self._answered, self.threshold, self.refinement = (), None, None, None
             self.session = None
 
+    def ask_anew(self) -> None:
+        """End the session and keep every step, to have the same asked of other pixels."""
+        refinement, threshold = self.refinement, self.threshold
+        if self.session is not None:
+            refinement, threshold = self.session.refinement, self.session.threshold
+        choice = self.choice
+        self.close()
+        self.choice, self.refinement, self.threshold = choice, refinement, threshold
+
     def cancel(self) -> None:
         """Give up the request that is being answered."""
         if self.job is not None:

@@ -51,6 +51,7 @@ class Project:
         self.image = image
         self.layers = WorkLayers(viewer, image)
         self.finished = FinishedObjects()
+        self.facts: dict[str, Any] = {}
         self.edits = EditHistory(self)
         self.first_look = FirstLook()
         self.look = AS_IT_IS
@@ -109,6 +110,10 @@ class Project:
         self._planes.clear()
         for work in self.works:
             work.close()
+
+    def forget_pixels(self) -> None:
+        """Let go of what networks see, because the image has other pixels now."""
+        self._planes.clear()
 
     def draw_prompts(self, drafts: Mapping[PlaneAddress, tuple[Prompt, ...]] | None = None) -> None:
         """Show the prompts of every plane's unfinished object; napari shows those of the plane on the canvas.

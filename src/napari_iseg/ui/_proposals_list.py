@@ -80,7 +80,11 @@ class ProposalsPanel(QWidget):
         count = len(candidates.shown)
         asking = candidates.asking
         self.title.setText(
-            f"Asking {asking}…" if asking else f"Proposals  {count}  ({_NEXT}: next)" if count else "Proposals"
+            f"Asking {asking}…"
+            if asking
+            else f"Proposals  {count}  ({_NEXT}: next)"
+            if count
+            else "One mask; for more:"
         )
         self.all_button.setEnabled(candidates.can_ask)
         self.list.setVisible(count > 0)
@@ -128,6 +132,10 @@ class ProposalsList(QListWidget):
         self.setMouseTracking(True)
         self.itemEntered.connect(self._on_entered)
         self.itemClicked.connect(self._on_clicked)
+
+    def sizeHint(self) -> QSize:
+        """Ask for one row of thumbnails; there is a scroll bar for more."""
+        return QSize(super().sizeHint().width(), self.minimumHeight())
 
     def refresh(self) -> None:
         """Show the candidates of the work on the canvas."""

@@ -44,14 +44,17 @@ class ProtectionRow(QWidget):
         self.rule_box.activated.connect(self._on_rule)
         label = QLabel("Finished objects")
         label.setBuddy(self.rule_box)
-        row = QHBoxLayout()
+        # The dock shows it among what is rarely used.
+        self.rule = QWidget(self)
+        row = QHBoxLayout(self.rule)
+        row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(label)
         row.addWidget(self.rule_box, stretch=1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(row)
+        layout.addWidget(self.rule)
         layout.addWidget(self._make_question())
-        self._on_rule(0)
+        self.rule_box.setToolTip(_TIPS[controller.guard.rule])
 
     def _make_question(self) -> QWidget:
         self.question = QWidget()
@@ -75,8 +78,13 @@ class ProtectionRow(QWidget):
 
     def refresh(self) -> None:
         """Show the question that is open for the object on the canvas, if there is one."""
+        rule = self._controller.guard.rule
+        self.rule_box.setCurrentIndex(list(Protection).index(rule))
+        self.rule_box.setToolTip(_TIPS[rule])
         question = self._controller.guard.question_on(self._controller.work)
         self.question.setVisible(question is not None)
+        # Empty it would still take the room between two rows.
+        self.setVisible(question is not None)
         if question is not None:
             self.question_text.setText(f"{question.words} Further clicks go on with the object.")
 
@@ -84,8 +92,7 @@ class ProtectionRow(QWidget):
         rule = list(Protection)[index]
         self._controller.guard.rule = rule
         self._controller.guard.dismiss()
-        self.rule_box.setToolTip(_TIPS[rule])
-        self.refresh()
+        self._controller.changed.emit()
 
     @told
     def _on_keep(self, _checked: bool = False) -> None:

@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
-    QComboBox,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QPushButton,
-    QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
-from napari_iseg.io import LABEL_ENDINGS, session_path
+from napari_iseg.io import session_path
 from napari_iseg.ui._autosave import Autosaver
+from napari_iseg.ui._begin import BeginPanel
 from napari_iseg.ui._candidates import Candidates
 from napari_iseg.ui._canvas import CanvasClicks
 from napari_iseg.ui._canvas_grab import CanvasGrab
 from napari_iseg.ui._closing import ClosingQuestion
 from napari_iseg.ui._confidence import Confidence
 from napari_iseg.ui._controller import Controller
+from napari_iseg.ui._elided_box import ElidedBox
+from napari_iseg.ui._export_row import ExportRow
 from napari_iseg.ui._field_frame import FieldFrame
 from napari_iseg.ui._field_of_view import FieldOfView
 from napari_iseg.ui._field_row import FieldRow
 from napari_iseg.ui._files import Files
+from napari_iseg.ui._key_clashes import KeyClashes
 from napari_iseg.ui._keys import EXPORT, add_key
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._mask_options import MaskOptions
@@ -43,6 +41,7 @@ from napari_iseg.ui._queue import ImageQueue
 from napari_iseg.ui._queue_panel import QueuePanel, make_folder_button
 from napari_iseg.ui._recovery import Recovery
 from napari_iseg.ui._restore_banner import RestoreBanner
+from napari_iseg.ui._scrolling import scrolled_layout
 from napari_iseg.ui._seen import Seen
 from napari_iseg.ui._seen_row import SeenRow
 from napari_iseg.ui._status import StatusLine
@@ -55,6 +54,7 @@ from napari_iseg.ui._workers import Workers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from napari.viewer import Viewer
     from qtpy.QtGui import QHideEvent, QShowEvent
@@ -100,7 +100,8 @@ class SegmentWidget(QWidget):
         self.queue = ImageQueue(napari_viewer, self.controller, self.files, self.autosaver, self._workers)
         self._build()
         self._closing = ClosingQuestion(self, self.controller, self.files, self.autosaver)
-        add_key(self, EXPORT, self.ask_where_to_export)
+        add_key(self, EXPORT, self.export_row.ask_where_to_export)
+        self._clashes = KeyClashes(self, self._complain)
         # Not at once: the dock is painted first, then the method is loaded.
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -110,10 +111,9 @@ class SegmentWidget(QWidget):
         self._refresh()
 
     def _build(self) -> None:
-        self.image_box = QComboBox()
+        self.image_box = ElidedBox()
+        self.image_box.setAccessibleName("Image")
         self.image_box.setToolTip("The image to segment.")
-        # A long name must not widen the dock.
-        self.image_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.image_box.activated.connect(self._on_image_chosen)
         self.method = MethodForm(self.controller, self)
         self.options = OptionsForm(self.controller)
@@ -123,9 +123,6 @@ class SegmentWidget(QWidget):
         self.status = StatusLine()
         self.status.cancel_button.clicked.connect(self.controller.cancel)
         self.objects = ObjectsPanel(self._viewer, self.controller, CanvasGrab(self._viewer, self.controller))
-        self.export_button = QPushButton(f"Export…  ({EXPORT})")
-        self.export_button.setToolTip("Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid.")
-        self.export_button.clicked.connect(self.ask_where_to_export)
         form = QFormLayout()
         self.folder_button = make_folder_button(self.queue, self)
         images = QHBoxLayout()
@@ -135,32 +132,25 @@ class SegmentWidget(QWidget):
         self.seen_row = SeenRow(self.controller, self.seen)
         form.addRow(self.seen_row)
         self.method.add_rows(form)
+        self.export_row = ExportRow(
+            self.controller, self.files, export=self.export, save=self.save_session, load=self.load_session
+        )
         self.banner = RestoreBanner(self.recovery)
-        layout = QVBoxLayout(self)
+        self.begin = BeginPanel(self._viewer, self.controller, self._workers)
+        layout = scrolled_layout(self)
         self.queue_panel = QueuePanel(self.queue)
         layout.addWidget(self.banner)
         layout.addWidget(self.queue_panel)
         layout.addLayout(form)
+        layout.addWidget(self.begin)
         layout.addWidget(self.options)
         layout.addWidget(self.status)
         layout.addWidget(self.panel)
         layout.addWidget(self.proposals)
         layout.addWidget(self.matting)
         layout.addWidget(self.objects, stretch=1)
-        layout.addWidget(self.export_button)
-        layout.addLayout(self._session_row())
-
-    def _session_row(self) -> QHBoxLayout:
-        self.save_button = QPushButton("Save session…")
-        self.save_button.setToolTip("Write every object's clicks, and the labels, to files to go on with another day.")
-        self.save_button.clicked.connect(self.ask_where_to_save)
-        self.load_button = QPushButton("Load session…")
-        self.load_button.setToolTip("Put the objects of a session file back, with their clicks.")
-        self.load_button.clicked.connect(self.ask_what_to_load)
-        row = QHBoxLayout()
-        row.addWidget(self.save_button)
-        row.addWidget(self.load_button)
-        return row
+        layout.addWidget(self.export_row)
+        layout.addStretch(0)  # Without the objects nothing else takes the room that is left.
 
     def _connect(self, canvas: CanvasClicks) -> None:
         controller, workers, viewer = self.controller, self._workers, self._viewer
@@ -213,35 +203,6 @@ class SegmentWidget(QWidget):
         """Put the objects of a session file back."""
         self.files.load_session(path)
 
-    def ask_where_to_export(self) -> None:
-        """Ask for a file and write the labels to it."""
-        endings = " ".join(f"*{ending}" for ending in LABEL_ENDINGS)
-        path, _ = QFileDialog.getSaveFileName(self, "Export labels", self._proposed_name(), f"Labels ({endings})")
-        if path:
-            self.export(path if Path(path).suffix else f"{path}.tif")
-
-    def ask_where_to_save(self) -> None:
-        """Ask for a file and write the session to it."""
-        proposed = str(self.files.proposed_session() or "session.iseg.json")
-        path, _ = QFileDialog.getSaveFileName(self, "Save session", proposed, "Sessions (*.iseg.json *.json)")
-        if path:
-            self.save_session(path)
-
-    def ask_what_to_load(self) -> None:
-        """Ask for a session file and load it."""
-        path, _ = QFileDialog.getOpenFileName(self, "Load session", "", "Sessions (*.iseg.json *.json)")
-        if path:
-            self.load_session(path)
-
-    def _proposed_name(self) -> str:
-        image = self.controller.image
-        if image is None:
-            return "labels.tif"
-        source = Path(image.source.path) if image.source.path else None
-        medical = source is not None and source.name.lower().endswith((".nii", ".nii.gz"))
-        name = f"{image.name}_labels{'.nii.gz' if medical else '.tif'}"
-        return str(source.parent / name) if source is not None else name
-
     def _wants_click(self) -> bool:
         free = not (self.controller.busy_tool or self.objects.has_mouse)
         return free and self.isVisible() and self.controller.image is not None
@@ -275,18 +236,19 @@ class SegmentWidget(QWidget):
 
     def _refresh(self, _event: Any = None) -> None:
         controller = self.controller
+        self.begin.refresh()
         self.method.refresh()
         self.options.refresh()
+        there = controller.image is not None
+        for part in (self.status, self.panel, self.objects, self.export_row):
+            part.setVisible(there)
+        self.options.setVisible(there and bool(self.options.values))
         self.panel.refresh()
         self.proposals.refresh()
         self.matting.refresh()
         self.status.show_state(controller)
-        count = len(controller.finished)
         self.objects.refresh()
-        there_is_something = bool(count) or (controller.project is not None and controller.project.has_unfinished)
-        self.export_button.setEnabled(there_is_something)
-        self.save_button.setEnabled(there_is_something)
-        self.load_button.setEnabled(controller.image is not None)
+        self.export_row.refresh()
 
     def _say(self, sentence: str) -> None:
         # While the window closes, its layers go one by one; nobody is there to read about it.

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels
-from qtpy.QtWidgets import QCheckBox, QComboBox, QGridLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_iseg.errors import ImageError
+from napari_iseg.ui._elided_box import ElidedBox
+from napari_iseg.ui._fold import Fold
 from napari_iseg.ui._other_layers import check_grid
 from napari_iseg.ui._plane_view import locate
 from napari_iseg.ui._telling import told
@@ -46,10 +47,9 @@ class TakeOverRow(QWidget):
         self._grab = grab
         self._layers: list[Any] = []
         self._names: list[str] = []
-        self.layer_box = QComboBox()
+        self.layer_box = ElidedBox()
         self.layer_box.setAccessibleName("Labels layer with objects to correct")
         self.layer_box.setToolTip("A Labels layer of the image's own size.")
-        self.layer_box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         self.pick_button = QPushButton("Pick on canvas")
         self.pick_button.setToolTip("Then click one of its objects.")
         self.pick_button.setCheckable(True)
@@ -66,8 +66,7 @@ class TakeOverRow(QWidget):
         grid.addWidget(self.pick_button, 1, 0)
         grid.addWidget(self.selected_button, 1, 1)
         grid.addWidget(self.back_box, 2, 0, 1, 2)
-        self.folded = QCollapsible("Correct objects of another layer")
-        self.folded.addWidget(content)
+        self.folded = Fold("Correct objects of another layer", "Open objects of any Labels layer one by one.", content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.folded)

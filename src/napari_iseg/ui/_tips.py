@@ -104,8 +104,10 @@ class Tips:
 
     def _listen(self, keys: tuple[str, ...]) -> None:
         """Bind the guesses on the viewer, where every layer's own key goes first, or let go of them."""
+        # Another dock, or the user, may have bound them before.
+        taken = {str(key) for key in self._viewer.keymap}
         for key in keys or self._bound():
-            if keys and key not in self._viewer.keymap:
+            if keys and key not in taken:
                 self._viewer.bind_key(key, self._on_guess)
             elif not keys:
                 self._viewer.bind_key(key, None, overwrite=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QButtonGroup, QGridLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 from superqt import QLabeledDoubleSlider
 
 from napari_iseg.ui._keys import ACCEPT, CANCEL, REDO, TOGGLE, UNDO, add_key, key_now, on_keys_changed
@@ -15,6 +15,7 @@ from napari_iseg.ui._telling import told
 
 if TYPE_CHECKING:
     from napari_iseg.ui._controller import Controller
+    from napari_iseg.ui._mask_options import MaskOptions
 
 __all__ = ["ToolPanel"]
 
@@ -37,8 +38,10 @@ class ToolPanel(QWidget):
         self._make_threshold()
         layout = self._layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addLayout(self._grid())
-        layout.addLayout(self._undo_row())
+        layout.setSpacing(4)
+        layout.addLayout(_side_by_side(self.include_button, self.exclude_button))
+        layout.addLayout(self._threshold_row())
+        layout.addLayout(_side_by_side(self.undo_button, self.redo_button))
         layout.addWidget(self.accept_button)
         layout.addWidget(self.protection)
         add_key(self, TOGGLE, controller.toggle_include)
@@ -49,11 +52,12 @@ class ToolPanel(QWidget):
         on_keys_changed(self, self._label)
         self._label()
 
-    def put(self, tools: QWidget, mask_options: QWidget, field: QWidget) -> None:
+    def put(self, tools: QWidget, mask_options: MaskOptions, field: QWidget) -> None:
         """Put the tools and the field of view above the other controls, and the mask's options below the threshold."""
         self._layout.insertWidget(0, tools)
         self._layout.insertWidget(1, field)
-        self._layout.insertWidget(3, mask_options)
+        self._layout.insertWidget(4, mask_options)
+        mask_options.put(self.protection.rule)
 
     def _make_buttons(self) -> None:
         controller = self._controller
@@ -95,18 +99,10 @@ class ToolPanel(QWidget):
         slider.valueChanged.connect(self._controller.set_threshold)
         self.threshold_slider = slider
 
-    def _grid(self) -> QGridLayout:
-        grid = QGridLayout()
-        grid.addWidget(self.include_button, 0, 0)
-        grid.addWidget(self.exclude_button, 0, 1)
-        grid.addWidget(QLabel("Threshold"), 1, 0)
-        grid.addWidget(self.threshold_slider, 1, 1)
-        return grid
-
-    def _undo_row(self) -> QHBoxLayout:
+    def _threshold_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        row.addWidget(self.undo_button)
-        row.addWidget(self.redo_button)
+        row.addWidget(QLabel("Threshold"))
+        row.addWidget(self.threshold_slider, stretch=1)
         return row
 
     def refresh(self) -> None:
@@ -136,3 +132,12 @@ def _sign_button(tip: str) -> QPushButton:
     button.setCheckable(True)
     button.setToolTip(f"{tip} {TOGGLE} swaps.")
     return button
+
+
+def _side_by_side(*buttons: QPushButton) -> QHBoxLayout:
+    row = QHBoxLayout()
+    for button in buttons:
+        # Of one width, whatever their words are.
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        row.addWidget(button, stretch=1)
+    return row

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError
@@ -12,7 +13,7 @@ from napari_iseg.ui._saved import session_of, source_of
 from napari_iseg.zoo.weights import weights_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -24,7 +25,9 @@ if TYPE_CHECKING:
 __all__ = ["session_writer", "write_on_grid"]
 
 
-def session_writer(path: Path, project: Project, choice: MethodChoice) -> Callable[[], Path]:
+def session_writer(
+    path: Path, project: Project, choice: MethodChoice, facts: Mapping[str, Any] = MappingProxyType({})
+) -> Callable[[], Path]:
     """Take down everything there is now, and return what writes it; that may be called in a thread.
 
     Parameters
@@ -35,13 +38,15 @@ def session_writer(path: Path, project: Project, choice: MethodChoice) -> Callab
         The work on one image.
     choice
         The method of what is begun.
+    facts
+        What else is known of the session, as plain values.
 
     Raises
     ------
     ExportError
         If there is nothing to save; or, when it is called, if a file cannot be written.
     """
-    saved = session_of(project, choice)
+    saved = dataclasses.replace(session_of(project, choice), facts=facts)
     if not saved.objects and not (project.layers.has_objects and project.layers.objects.data.any()):
         raise ExportError("There is no object to save yet; click one first.")
     labels, _ = project.labels()
