@@ -54,6 +54,7 @@ if TYPE_CHECKING:
 
     from napari.viewer import Viewer
     from qtpy.QtGui import QHideEvent, QShowEvent
+
     from napari_iseg.ui._method_choice import MethodChoice
 
 __all__ = ["SegmentWidget"]
