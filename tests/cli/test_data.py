@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from tests.cli.test_train import RECIPE
 
+from napari_iseg.io.labelled_images import in_held_back
 from napari_iseg.io.pack_file import read_pack
 
 if TYPE_CHECKING:
@@ -72,3 +73,15 @@ def test_what_cannot_be_packed_is_said_in_a_sentence(run: Run, davis: Path, tmp_
         done = run(*given)
         assert (done.code, word in done.err, "Traceback" in done.err) == (2, True, False), done.err
     assert not (tmp_path / "pack").exists()
+
+
+def test_held_back_images_are_listed_by_name(run: Run, davis: Path) -> None:
+    done = run("data", "held-back", davis)
+    assert done.code == 0, done.err
+    first, *names = done.out.splitlines()
+    # The image without a mask is none of them.
+    assert first == f"frames: {len(names)} of 9 images"
+    assert [name.strip() for name in names] == sorted(n for n in map(str, range(10)) if in_held_back(n))
+    nothing = run("data", "held-back", davis / "img")
+    assert nothing.code == 2
+    assert "is laid out as none" in " ".join(nothing.err.split())

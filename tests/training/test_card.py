@@ -28,7 +28,7 @@ from napari_iseg.training.watching import Position
 if TYPE_CHECKING:
     from pathlib import Path
 
-ROW = DataRow(name="cells", planes=6, objects=31, share=0.25, held_back=2, images=8, licence="CC0 | or so")
+ROW = DataRow(name="cells", planes=6, objects=31, share=0.25, held_back=("c5", "d2"), images=8, licence="CC0 | or so")
 
 
 def card_of(recipe=RECIPE) -> RunCard:
@@ -88,6 +88,7 @@ def test_a_card_says_what_was_started_from_and_what_is_inherited(tmp_path: Path)
     assert told["File"].endswith("1.5 MB")
     assert "napari-iseg train tiny \\\n    --weights sbd.pth\n```" in text
     assert "| cells | 6 | 31 | 25.0% | 2 of 8 images | CC0 \\| or so |" in text
+    assert "<details><summary>Held back of cells</summary>\n\nc5, d2\n\n</details>" in text
     assert "`click_slots` 6" in text
 
 

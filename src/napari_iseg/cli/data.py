@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
+from napari_iseg.cli.held_back import held_back
 from napari_iseg.cli.preview import preview
 from napari_iseg.errors import ExportError, UnknownNameError
 
@@ -20,6 +21,7 @@ __all__ = ["data"]
 
 data = typer.Typer(add_completion=False, no_args_is_help=True, help="Look at training data and pack it.")
 data.command()(preview)
+data.command("held-back")(held_back)
 
 
 @data.command()

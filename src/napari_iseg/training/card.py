@@ -27,10 +27,13 @@ if TYPE_CHECKING:
     from napari_iseg.training.recipe import Recipe
     from napari_iseg.training.watching import Position
 
-__all__ = ["RunCard"]
+__all__ = ["RunCard", "held_back_lists"]
 
 # Told elsewhere in the card.
 _TOLD = {"name", "method", "network", "stages", "data", "seconds", "steps", "samples", "seed", "parts_from"}
+
+# Of a set, in a card.
+_MOST_NAMES = 500
 
 _log = logging.getLogger(__name__)
 
@@ -121,15 +124,15 @@ class RunCard:
             if row.planes is None:
                 shown = ("generated", "made while training", "", f"{row.share:.1%}", "", row.licence)
             else:
-                held = f"{row.held_back} of {row.images} images"
+                held = f"{len(row.held_back)} of {row.images} images"
                 shown = (row.name, f"{row.planes:,}", f"{row.objects:,}", f"{row.share:.1%}", held, row.licence)
             rows.append(shown)
         titles = ("set", "planes", "objects", "share drawn", "held back", "licence as its source states it")
         return (
             "## Data\n\n"
             "Held-back images were not trained on: one in five, by a hash of the file's name, and at least a tenth\n"
-            "(`napari_iseg.io.labelled_images.held_back_names`), or those that a published set names itself.\n"
-            "Planes and objects are those trained on.\n\n" + _table(titles, rows)
+            "(`napari-iseg data held-back FOLDER` lists them), or those that a published set names itself.\n"
+            "Planes and objects are those trained on.\n\n" + _table(titles, rows) + held_back_lists(self.data)
         )
 
     def _recipe(self, started_from: str | None) -> str:
@@ -169,6 +172,22 @@ def _network_in_words(recipe: Recipe) -> str:
 def _differing(ours: Any, theirs: Any) -> dict[str, Any]:
     values = {field.name: getattr(ours, field.name) for field in fields(ours)}
     return {name: value for name, value in values.items() if value != getattr(theirs, name)}
+
+
+def held_back_lists(rows: Sequence[DataRow]) -> str:
+    """Return the names of the images that were held back, set by set, folded away.
+
+    Parameters
+    ----------
+    rows
+        The sets; of those with very many such images the names are left to ``napari-iseg data held-back``.
+    """
+    lists = [
+        f"\n<details><summary>Held back of {row.name}</summary>\n\n{', '.join(row.held_back)}\n\n</details>\n"
+        for row in rows
+        if 0 < len(row.held_back) <= _MOST_NAMES
+    ]
+    return "".join(lists)
 
 
 def _unusual(values: Any, field: Any) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_iseg.training.data import Picture
     from napari_iseg.training.data_recipe import DataRecipe
 
-__all__ = ["GENERATED", "DataRow", "data_rows"]
+__all__ = ["GENERATED", "DataRow", "data_rows", "images_of"]
 
 GENERATED = "procedural"
 """The name that recipes give to the generated images."""
@@ -36,8 +36,10 @@ class DataRow:
         That are trained on; None for generated ones, which have no end.
     share
         How often it is drawn, in [0, 1].
-    held_back, images
-        How many images are held back, of how many; a volume is one image.
+    held_back
+        The names of the images that were held back.
+    images
+        How many there are; a volume is one image.
     licence
         As its source states it.
     """
@@ -46,7 +48,7 @@ class DataRow:
     planes: int | None
     objects: int | None
     share: float
-    held_back: int
+    held_back: tuple[str, ...]
     images: int
     licence: str
 
@@ -67,12 +69,12 @@ def data_rows(
     layout
         Forces a layout on all folders that are no packs; None recognises each.
     """
-    held_back: Counter[str] = Counter()
+    held_back: defaultdict[str, list[str]] = defaultdict(list)
     images: Counter[str] = Counter()
     places: dict[str, Path] = {}
     for path in map(Path, folders):
-        for (name, _), held in _images(path, None if path.is_file() else layout).items():
-            held_back[name] += held
+        for (name, image), held in images_of(path, None if path.is_file() else layout).items():
+            held_back[name] += [image.removeprefix(f"{name}/")] if held else []
             images[name] += 1
             places.setdefault(name, path)
     rows = []
@@ -88,7 +90,7 @@ def data_rows(
                 planes=len({plane.rgb.__array_interface__["data"][0] for plane in planes}),
                 objects=sum(len(plane.boxes) for plane in planes),
                 share=share,
-                held_back=held_back[name],
+                held_back=tuple(sorted(held_back[name])),
                 images=images[name],
                 licence=stated_licence(places[name], name) if name in places else "",
             )
@@ -98,11 +100,24 @@ def data_rows(
 
 def _generated(share: float) -> DataRow:
     licence = "this project's own images"
-    return DataRow(name=GENERATED, planes=None, objects=None, share=share, held_back=0, images=0, licence=licence)
+    return DataRow(name=GENERATED, planes=None, objects=None, share=share, held_back=(), images=0, licence=licence)
 
 
-def _images(path: Path, layout: str | None) -> dict[tuple[str, str], bool]:
-    """Return, by set and name, whether each image is held back; a pack holds several sets."""
+def images_of(path: Path, layout: str | None = None) -> dict[tuple[str, str], bool]:
+    """Return which images of a folder are held back from training.
+
+    Parameters
+    ----------
+    path
+        A folder with images and labels, a published data set, or a pack, which holds several sets.
+    layout
+        Forces a layout; None recognises it.
+
+    Returns
+    -------
+    dict
+        (set, name of the image) to whether it is held back.
+    """
     packed = layout_of(path, layout) == PACK
     found: dict[tuple[str, str], bool] = {}
     for kind in kinds_of_labels(path, layout=layout):
