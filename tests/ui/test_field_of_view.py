@@ -67,13 +67,13 @@ def test_the_frame_is_where_the_first_click_then_looks(
 ) -> None:
     hand = open_hand(dots)
     # Nothing is known of the objects: what is on the screen.
-    assert hand.widget.field_row.text.text() == "Looks at the visible part"
+    assert hand.widget.field_row.text.text() == "Sees the visible part"
     for place in ((50, 80), (50, 50), (50, 110)):
         hand.click(*place)
         hand.wait()
         hand.press(Qt.Key.Key_Q)
     move(hand, 80, 110)
-    assert hand.widget.field_row.text.text() == "Looks at 27 x 27 px"
+    assert hand.widget.field_row.text.text() == "Sees 27 x 27 px"
     before = frame(hand)
     move(hand, 80, 140)
     moved = frame(hand)
@@ -138,7 +138,7 @@ def test_one_click_looks_at_the_whole_image_and_undo_looks_at_the_frame_again(
     hand.press(Qt.Key.Key_N)
     hand.wait()
     assert not row.button.isChecked()
-    assert row.text.text() == "Looks at the visible part"
+    assert row.text.text() == "Sees the visible part"
 
 
 def test_the_frame_catches_no_mouse_and_goes_with_the_dock(open_hand: Callable[..., Hand], dots: np.ndarray) -> None:

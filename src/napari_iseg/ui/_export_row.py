@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QFileDialog, QGridLayout, QPushButton, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_iseg.io import LABEL_ENDINGS
 from napari_iseg.ui._keys import EXPORT
@@ -44,8 +44,10 @@ class ExportRow(QWidget):
         super().__init__()
         self._controller, self._files = controller, files
         self._export, self._save, self._load = export, save, load
-        self.export_button = QPushButton(f"Export…  ({EXPORT})")
-        self.export_button.setToolTip("Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid.")
+        self.export_button = QPushButton("Export…")
+        self.export_button.setToolTip(
+            f"Write the labels as TIFF, PNG, NIfTI, MHA or NRRD on the image's own grid ({EXPORT})."
+        )
         self.export_button.clicked.connect(self.ask_where_to_export)
         self.save_button = QPushButton("Save session…")
         self.save_button.setToolTip("Write every object's clicks, and the labels, to files to go on with another day.")
@@ -53,12 +55,10 @@ class ExportRow(QWidget):
         self.load_button = QPushButton("Load session…")
         self.load_button.setToolTip("Put the objects of a session file back, with their clicks.")
         self.load_button.clicked.connect(self.ask_what_to_load)
-        grid = QGridLayout(self)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.setVerticalSpacing(4)
-        grid.addWidget(self.export_button, 0, 0, 1, 2)
-        grid.addWidget(self.save_button, 1, 0)
-        grid.addWidget(self.load_button, 1, 1)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        for button in (self.export_button, self.save_button, self.load_button):
+            row.addWidget(button)
 
     def refresh(self) -> None:
         """Show what can be done now."""

@@ -80,14 +80,14 @@ class FieldRow(QWidget):
     def _words(self) -> str:
         field = self._field
         if field.whole:
-            return "Looks at the whole image"
+            return "Sees the whole image"
         if field.first_crop == "multi-scale":
-            return "Looks at several sizes"
+            return "Sees several sizes"
         size = field.size
         if not field.can_be_set or size is None:
             return ""
         rows, columns = (round(side) for side in size)
-        return f"Looks at {columns} x {rows} px" if field.follows_mouse else "Looks at the visible part"
+        return f"Sees {columns} x {rows} px" if field.follows_mouse else "Sees the visible part"
 
     def _label(self) -> None:
         key = key_now(WHOLE)

@@ -22,7 +22,7 @@ __all__ = ["ObjectsTable"]
 _PLACES = {column.name: number for number, column in enumerate(COLUMNS)}
 _ROW_HEIGHT = 22
 # The head and three rows: enough to see that there is more.
-_LEAST_HEIGHT = 90
+_LEAST_HEIGHT = 66
 _EMPTY = "Accepted objects are listed here."
 _NO_MATCH = "No object has these words."
 

@@ -34,9 +34,11 @@ class SeenRow(QWidget):
         Whose image it is.
     seen
         What it shows and sets.
+    above
+        Stands beside the picture, over the choices.
     """
 
-    def __init__(self, controller: Controller, seen: Seen) -> None:
+    def __init__(self, controller: Controller, seen: Seen, above: QWidget) -> None:
         super().__init__()
         self._controller, self._seen = controller, seen
         self._shown: Any = None
@@ -44,9 +46,7 @@ class SeenRow(QWidget):
         self.picture.setFixedSize(_SIDE, _SIDE)
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.picture.setAccessibleName("What the method sees")
-        self.picture.setToolTip("What the method sees of this plane: its pixels after channel and contrast.")
         self.words = QLabel()
-        self.words.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         self.channel_box = _box("Colour channel", "The colours, or one channel of them in grey.", _CHANNELS)
         self.channel_box.activated.connect(self._on_channel)
         self.window_box = _box(
@@ -58,9 +58,12 @@ class SeenRow(QWidget):
         self.window_box.activated.connect(self._on_window)
         column = QVBoxLayout()
         column.setSpacing(2)
-        column.addWidget(self.words)
-        column.addWidget(self.channel_box)
-        column.addWidget(self.window_box)
+        column.addWidget(above)
+        choices = QHBoxLayout()
+        choices.addWidget(self.words)
+        choices.addWidget(self.channel_box, stretch=1)
+        choices.addWidget(self.window_box, stretch=1)
+        column.addLayout(choices)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.picture)
@@ -83,7 +86,10 @@ class SeenRow(QWidget):
         if look is not None:
             self.channel_box.setCurrentIndex([channel for _, channel in _CHANNELS].index(look.channel))
             self.window_box.setCurrentIndex(int(look.limits is not None))
-        self.words.setText(self._sentence())
+        words = self._words()
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
+        self.picture.setToolTip(" · ".join(part for part in ("What the method sees of this plane", words) if part))
         if pixels is not self._shown:
             self._shown = pixels
             self.picture.setPixmap(_small(pixels) if pixels is not None else QPixmap())
@@ -92,7 +98,7 @@ class SeenRow(QWidget):
         if not self._soon.isActive():
             self._soon.start()
 
-    def _sentence(self) -> str:
+    def _words(self) -> str:
         work, image, look = self._controller.work, self._controller.image, self._seen.look
         if work is None or image is None or look is None:
             return ""
@@ -101,7 +107,7 @@ class SeenRow(QWidget):
         parts = [", ".join(f"{_plain(name)} {position}" for name, position in places)]
         if look.limits is not None:
             parts.append(f"{look.limits[0]:.5g} to {look.limits[1]:.5g}")
-        return " · ".join(part for part in ["The method sees", *parts] if part)
+        return " · ".join(part for part in parts if part)
 
     @told
     def _on_channel(self, index: int) -> None:

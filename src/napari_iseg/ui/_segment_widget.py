@@ -90,7 +90,7 @@ class SegmentWidget(QWidget):
         self.seen = Seen(self.controller, self._workers, self)
         self.field = FieldOfView(self.controller)
         self.field_row = FieldRow(self.controller, self.field, self.panel)
-        self.panel.put(self.tools, self.mask_options, self.field_row)
+        self.panel.put(self.tools, self.mask_options)
         self.field_frame = FieldFrame(napari_viewer, self.controller, self.field, self.prompting, self)
         self.tips = Tips(napari_viewer, self.controller, self)
         self.tools.sheet_shown.connect(self.tips.sheet_opened)
@@ -129,7 +129,7 @@ class SegmentWidget(QWidget):
         images.addWidget(self.image_box, stretch=1)
         images.addWidget(self.folder_button)
         form.addRow("Image", images)
-        self.seen_row = SeenRow(self.controller, self.seen)
+        self.seen_row = SeenRow(self.controller, self.seen, above=self.field_row)
         form.addRow(self.seen_row)
         self.method.add_rows(form)
         self.export_row = ExportRow(

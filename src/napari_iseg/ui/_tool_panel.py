@@ -52,11 +52,10 @@ class ToolPanel(QWidget):
         on_keys_changed(self, self._label)
         self._label()
 
-    def put(self, tools: QWidget, mask_options: MaskOptions, field: QWidget) -> None:
-        """Put the tools and the field of view above the other controls, and the mask's options below the threshold."""
+    def put(self, tools: QWidget, mask_options: MaskOptions) -> None:
+        """Put the tools above the other controls, and what is done to the mask below the threshold."""
         self._layout.insertWidget(0, tools)
-        self._layout.insertWidget(1, field)
-        self._layout.insertWidget(4, mask_options)
+        self._layout.insertWidget(3, mask_options)
         mask_options.put(self.protection.rule)
 
     def _make_buttons(self) -> None:
