@@ -121,12 +121,20 @@ class Hand:
         """Whether a point of an image lies on the canvas."""
         return bool(self._native.rect().adjusted(2, 2, -2, -2).contains(self.place(image, point)))
 
-    def click(self, image: Any, point: Sequence[float], name: str = "click on the canvas") -> None:
-        """Left-click a point of an image on the canvas."""
+    def click(
+        self,
+        image: Any,
+        point: Sequence[float],
+        name: str = "click on the canvas",
+        *,
+        button: Any = Qt.MouseButton.LeftButton,
+        modifier: Any = Qt.KeyboardModifier.NoModifier,
+    ) -> None:
+        """Click a point of an image on the canvas."""
         self.act(name)
         place = self.place(image, point)
         QTest.mouseMove(self._native, place)
-        QTest.mouseClick(self._native, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, place)
+        QTest.mouseClick(self._native, button, modifier, place)
 
     def press(self, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier, name: str = "key") -> None:
         """Press a key while the canvas has the focus."""

@@ -87,11 +87,11 @@ class Hand:
         place = self._canvas.view.scene.transform.map([x, y, 0, 1])
         return QPoint(round(place[0] / place[3]), round(place[1] / place[3]))
 
-    def click(self, *world: float, right: bool = False) -> None:
+    def click(self, *world: float, right: bool = False, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
         button = Qt.MouseButton.RightButton if right else Qt.MouseButton.LeftButton
         place = self.pixel(world)
         self.qtbot.mouseMove(self.native, place)
-        self.qtbot.mouseClick(self.native, button, pos=place)
+        self.qtbot.mouseClick(self.native, button, modifier, place)
 
     def click_data(self, image: Any, *point: float, right: bool = False) -> None:
         """Click a point given in pixels of an image."""

@@ -17,6 +17,7 @@ from tests.ui.conftest import DISCS, disc
 
 from napari_iseg.ui import SegmentWidget
 from napari_iseg.ui._loading import Loaded
+from napari_iseg.ui._protection import Protection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,9 +35,9 @@ class Counting:
     def __init__(self, hand: Hand) -> None:
         self.hand, self.acts = hand, 0
 
-    def click(self, *place: float) -> None:
+    def click(self, *place: float, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
         self.acts += 1
-        self.hand.click(*place)
+        self.hand.click(*place, modifier=modifier)
         self.hand.wait()
 
     def press(self, key: Any, modifier: Any = Qt.KeyboardModifier.NoModifier) -> None:
@@ -98,6 +99,44 @@ def test_each_further_object_takes_two_acts(opened: Counting, tmp_path: Path) ->
     first, each = 3, 2
     assert opened.acts == first + each * (len(DISCS) - 1)
     assert DOCK + first + each * 49 <= 105
+
+
+def test_with_ctrl_each_further_object_takes_one_act(opened: Counting, tmp_path: Path) -> None:
+    hand, ctrl = opened.hand, Qt.KeyboardModifier.ControlModifier
+    # There is nothing to accept yet: it is a click like any other.
+    for place in DISCS:
+        opened.click(*place, modifier=ctrl)
+    assert [record.label for record in hand.widget.controller.finished] == [1, 2]
+    assert np.array_equal(hand.mask, disc(2))
+    # Undo takes back one thing at a time: the click, then the acceptance.
+    hand.undo()
+    hand.wait()
+    assert not hand.widget.controller.work.prompts
+    assert len(hand.widget.controller.finished) == 2
+    hand.undo()
+    hand.wait()
+    assert len(hand.widget.controller.finished) == 1
+    assert np.array_equal(hand.mask, disc(1))
+    hand.redo()
+    hand.redo()
+    hand.wait()
+    assert np.array_equal(hand.mask, disc(2))
+    labels = export(opened, tmp_path / "cells_labels.tif")
+    assert np.array_equal(labels > 0, disc(0) | disc(1) | disc(2))
+    assert opened.acts == 5
+
+
+def test_with_ctrl_nothing_is_clicked_while_a_question_is_open(opened: Counting) -> None:
+    hand, ctrl = opened.hand, Qt.KeyboardModifier.ControlModifier
+    controller = hand.widget.controller
+    controller.guard.rule = Protection.ASK
+    opened.click(*DISCS[0])
+    opened.press(Qt.Key.Key_Q)
+    opened.click(*DISCS[0])
+    opened.click(*DISCS[1], modifier=ctrl)
+    assert len(controller.finished) == 1
+    assert controller.guard.question_on(controller.work) is not None
+    assert len(controller.work.prompts) == 1
 
 
 def test_an_image_that_was_seen_whole_is_so_beside_the_dock(

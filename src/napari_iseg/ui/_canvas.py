@@ -1,6 +1,7 @@
 """The mouse on the canvas, whichever layer is active: clicks and the tools' drags; other drags stay napari's own.
 
-Left-drag pans where no tool draws, right-drag zooms, and middle-drag pans always.
+Left-drag pans where no tool draws, right-drag zooms, and middle-drag pans always. A click with Ctrl held is on the next
+object: the present one is accepted first.
 """
 
 from __future__ import annotations
@@ -54,9 +55,14 @@ class CanvasClicks:
             self._viewer.mouse_drag_callbacks.remove(self._on_press)
 
     def _on_press(self, _viewer: Any, event: Any) -> Iterator[None]:
-        shift = set(event.modifiers) == {"Shift"}
+        held = set(event.modifiers)
+        shift = held == {"Shift"}
+        if not self._wanted():
+            return
+        if held == {"Control"} and event.button == _LEFT:
+            yield from self._follow(event, None, swapped=False, on_next=True)
         # With another modifier held the mouse means something else: selecting, zooming, transforming.
-        if not self._wanted() or (event.modifiers and not shift):
+        if held and not shift:
             return
         if event.button == _MIDDLE and not shift:
             yield from self._pan(event)
@@ -73,7 +79,7 @@ class CanvasClicks:
         if stroke is not None or not shift:
             yield from self._follow(event, stroke, swapped=shift)
 
-    def _follow(self, event: Any, stroke: Stroke | None, *, swapped: bool) -> Iterator[None]:
+    def _follow(self, event: Any, stroke: Stroke | None, *, swapped: bool, on_next: bool = False) -> Iterator[None]:
         """Follow the mouse to its release: a click if it hardly moved, else the end of the stroke."""
         start, position, left = tuple(event.pos), tuple(event.position), (event.button == _LEFT) != swapped
         # Else napari pans.
@@ -90,7 +96,7 @@ class CanvasClicks:
         if max(moved, math.dist(start, event.pos)) <= _SLACK:
             if stroke is not None:
                 stroke.give_up()
-            self._click(position, left)
+            self._click(position, left, on_next)
         elif stroke is not None:
             # The canvas leaves out moves that follow each other quickly, so also the last one.
             self._move(stroke, event)
@@ -121,5 +127,6 @@ class CanvasClicks:
         stroke.end()
 
     @told
-    def _click(self, position: tuple[float, ...], left: bool) -> None:
-        self._prompting.click(position, left=left)
+    def _click(self, position: tuple[float, ...], left: bool, on_next: bool) -> None:
+        if not on_next or self._prompting.begin_next():
+            self._prompting.click(position, left=left)

@@ -63,6 +63,7 @@ def _page() -> str:
         _row("", "Right-drag", "zooms"),
         _row("", "Middle-drag", "moves the image, with every tool"),
         _row("", "Left-drag", "moves the image, with the click and the label tool"),
+        _row("", "Ctrl + left-click", "accepts the object and begins the next one there"),
         _row("", "Wheel", "zooms; with Ctrl held, goes through the slices"),
         _row("", "Shift + wheel", "makes the dashed frame larger or smaller: what the first click looks at"),
     ]

@@ -106,6 +106,21 @@ class Prompting:
             self._touched = None
             self._controller.click(position, include=include)
 
+    def begin_next(self) -> bool:
+        """Accept the present object, if there is one, and return whether the next click begins another.
+
+        Raises
+        ------
+        PromptError
+            If finished objects cover all of it.
+        """
+        controller, work = self._controller, self._controller.work
+        if work is None or not work.prompts or work.accept_on_answer:
+            return True
+        controller.accept()
+        # Not where the user is asked first whether it may overwrite others.
+        return controller.guard.question_on(work) is None
+
     def begin(self, position: Sequence[float], *, swapped: bool) -> Stroke | None:
         """Begin a drag with the left button.
 

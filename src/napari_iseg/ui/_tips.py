@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 __all__ = ["Tips"]
 
 _COUNT = 4
-# The keys that accept, add or clear in other annotation tools. Space is napari's own and is left alone.
-_GUESSES = ("Enter", "N", "C")
+# What accepts in other annotation tools. Space, which does in some, is napari's own and is left alone.
+_GUESSES = ("Enter",)
 
 
 class Tips:
@@ -126,7 +126,7 @@ class Tips:
 def _sentence(step: int) -> str:
     return (
         "Left-click the object",
-        f"Right-click what does not belong to it; or press {key_now(ACCEPT)} if it is right",
-        f"{key_now(ACCEPT)} accepts it and begins the next one",
+        f"Right-click what does not belong to it;\nor press {key_now(ACCEPT)} if it is right",
+        f"{key_now(ACCEPT)} accepts it and begins the next one;\nso does Ctrl with a click on the next one",
         f"{key_now(SHEET)} shows every tool and key",
     )[step]
