@@ -9,7 +9,7 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["follow_placement", "placement_of"]
+__all__ = ["follow_placement", "on_placement_changed", "placement_of"]
 
 _PARTS = ("scale", "translate", "rotate", "shear", "affine")
 _NAMES = ("units", "axis_labels")
@@ -40,3 +40,9 @@ def follow_placement(image: Any, layers: Callable[[], Iterable[Any]]) -> None:
 
     for name in _PARTS:
         getattr(image.events, name).connect(moved)
+
+
+def on_placement_changed(image: Any, call: Callable[[], None]) -> None:
+    """Have something called when an image is moved, scaled or turned, or gets other data, as long as it lives."""
+    for name in (*_PARTS, "data"):
+        getattr(image.events, name).connect(lambda _event: call())

@@ -15,6 +15,7 @@ from napari_iseg.ui._layers import WorkLayers
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._object_facts import describe, remember, take_saved_facts
 from napari_iseg.ui._objects import FinishedObject, FinishedObjects, TakenBack
+from napari_iseg.ui._placement import on_placement_changed
 from napari_iseg.ui._plane_view import grid_shape, plane_shape, shown_plane
 from napari_iseg.ui._plane_work import PlaneWork
 
@@ -49,13 +50,16 @@ class Project:
 
     def __init__(self, viewer: Viewer, image: Any) -> None:
         self.image = image
+        self._dims = viewer.dims
+        # Asked for a hundred times an act, it is found once for each state of the sliders.
+        self._shown: tuple[Any, PlaneAddress | None] | None = None
+        on_placement_changed(image, self._forget_shown)
         self.layers = WorkLayers(viewer, image)
         self.finished = FinishedObjects()
         self.facts: dict[str, Any] = {}
         self.edits = EditHistory(self)
         self.first_look = FirstLook()
         self.look = AS_IT_IS
-        self._dims = viewer.dims
         self._works: dict[PlaneAddress, PlaneWork] = {}
         self._planes: OrderedDict[PlaneAddress, NDArray[np.uint8]] = OrderedDict()
 
@@ -67,7 +71,14 @@ class Project:
     @property
     def plane(self) -> PlaneAddress | None:
         """The plane on the canvas, or None."""
-        return shown_plane(self._dims, self.image)
+        dims = self._dims
+        state = (dims.point, dims.order, dims.ndisplay, dims.ndim)
+        if self._shown is None or self._shown[0] != state:
+            self._shown = state, shown_plane(dims, self.image)
+        return self._shown[1]
+
+    def _forget_shown(self) -> None:
+        self._shown = None
 
     @property
     def works(self) -> list[PlaneWork]:
