@@ -22,7 +22,7 @@ class AdaptCurve(FigureCanvasQTAgg):
 
     def __init__(self) -> None:
         super().__init__(Figure(figsize=(3, 2), layout="constrained", facecolor=_BACK))
-        self.setMinimumHeight(150)
+        self.setMinimumHeight(110)
         self._losses: list[tuple[float, float]] = []
         self._clicks = self.figure.add_subplot()
         self._loss = self._clicks.twinx()
