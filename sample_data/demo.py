@@ -90,6 +90,8 @@ def write_down(
         widget.files.export(file)
     widget.files.save_session(files[2])
     _wait(lambda: bool(problems) or all(file.exists() for file in files))
+    # Nobody is there to restore it.
+    widget.autosaver.clear(widget.controller.projects)
     if problems:
         return 0.0
     mask, reference = read_image(files[0]).data > 0, sample.reference()

@@ -220,7 +220,7 @@ def test_tips_follow_the_user_and_go_for_good(open_hand: Callable[..., Hand], di
     hand.click(12, 25)
     assert overlay.text.startswith("2/4")
     hand.click(70, 61, right=True)
-    assert overlay.text == "3/4  Q accepts it and begins the next one;\nso does Ctrl with a click on the next one"
+    assert overlay.text == "3/4  Q accepts it; so does Ctrl with a click on the next"
     hand.wait()
     hand.press(Qt.Key.Key_Q)
     assert overlay.text == "4/4  ? shows every tool and key"

@@ -126,7 +126,7 @@ class Tips:
 def _sentence(step: int) -> str:
     return (
         "Left-click the object",
-        f"Right-click what does not belong to it;\nor press {key_now(ACCEPT)} if it is right",
-        f"{key_now(ACCEPT)} accepts it and begins the next one;\nso does Ctrl with a click on the next one",
+        f"Right-click what does not belong; {key_now(ACCEPT)} if it is right",
+        f"{key_now(ACCEPT)} accepts it; so does Ctrl with a click on the next",
         f"{key_now(SHEET)} shows every tool and key",
     )[step]
