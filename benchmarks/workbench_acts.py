@@ -71,17 +71,9 @@ def main() -> None:
 
 def drive(source: Path, reference: np.ndarray, count: int, folder: Path) -> dict[str, Any]:
     """Segment and export ``count`` objects of an image; return acts, seconds, stalls and how good the labels are."""
-    import napari
-
     folder.mkdir(parents=True)
     path = Path(shutil.copy(source, folder / source.name))
-    viewer = napari.Viewer()
-    viewer.window.resize(1500, 940)
-    viewer.open(path, plugin="napari")
-    pulse = Pulse()
-    hand = Hand(viewer, pulse)
-    hand.wake()
-    pause(1500)
+    viewer, hand, pulse = open_window(path)
     # From here on everything counts.
     pulse.start()
     start = time.perf_counter()
@@ -120,6 +112,20 @@ def drive(source: Path, reference: np.ndarray, count: int, folder: Path) -> dict
     }
     leave(viewer)
     return result
+
+
+def open_window(path: Path) -> tuple[Any, Hand, Pulse]:
+    """Open napari with an image file, awake and at rest."""
+    import napari
+
+    viewer = napari.Viewer()
+    viewer.window.resize(1500, 940)
+    viewer.open(path, plugin="napari")
+    pulse = Pulse()
+    hand = Hand(viewer, pulse)
+    hand.wake()
+    pause(1500)
+    return viewer, hand, pulse
 
 
 def open_dock(viewer: Any, hand: Hand) -> Any:
@@ -191,19 +197,11 @@ def segment(widget: Any, hand: Hand, image: Any, place: tuple[int, int]) -> bool
 
 def many_objects(count: int, folder: Path, method: str) -> dict[str, Any]:
     """Accept many small objects of a large plane; return the memory before and after, and the stalls."""
-    import napari
-
     side = int(np.ceil(np.sqrt(count)))
     plane, reference = discs(2048, side)
     path = folder / "many.tif"
     Image.fromarray(plane).save(path)
-    viewer = napari.Viewer()
-    viewer.window.resize(1500, 940)
-    viewer.open(path, plugin="napari")
-    pulse = Pulse()
-    hand = Hand(viewer, pulse)
-    hand.wake()
-    pause(1500)
+    viewer, hand, pulse = open_window(path)
     widget = open_dock(viewer, hand)
     if method:
         widget.controller.choose_method(method)

@@ -224,3 +224,8 @@ def test_with_a_stem_the_finest_level_knows_single_pixels() -> None:
     after = neck(tokens, (stages[0], changed, stages[2]))
     moved = (after[0] - before[0]).abs().sum(dim=1)[0]
     assert moved[10, 20] > 5 * moved[25, 5]
+
+
+def test_a_depth_without_a_global_block_is_refused() -> None:
+    with pytest.raises(ValueError, match="at least 4 blocks; 3 was given"):
+        SimpleClickConfig(depth=3)

@@ -126,6 +126,24 @@ def test_with_ctrl_each_further_object_takes_one_act(opened: Counting, tmp_path:
     assert opened.acts == 5
 
 
+def test_with_ctrl_a_third_object_waits_for_the_first(
+    opened: Counting, predictor: FloodPredictor, notes: list[str]
+) -> None:
+    hand, ctrl = opened.hand, Qt.KeyboardModifier.ControlModifier
+    predictor.seconds = 0.5
+    hand.click(*DISCS[0])
+    hand.click(*DISCS[1], modifier=ctrl)
+    hand.click(*DISCS[2], modifier=ctrl)
+    assert any("still being computed" in note for note in notes)
+    predictor.seconds = 0.0
+    hand.wait()
+    # The second object is the second alone; the third can be clicked now.
+    assert np.array_equal(hand.mask, disc(1))
+    opened.click(*DISCS[2], modifier=ctrl)
+    assert np.array_equal(hand.mask, disc(2))
+    assert len(hand.widget.controller.finished) == 2
+
+
 def test_with_ctrl_nothing_is_clicked_while_a_question_is_open(opened: Counting) -> None:
     hand, ctrl = opened.hand, Qt.KeyboardModifier.ControlModifier
     controller = hand.widget.controller

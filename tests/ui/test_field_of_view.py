@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from tests.ui.conftest import FloodPredictor, Hand
 
 
-@pytest.fixture
-def dots() -> np.ndarray:
-    """(150, 240) uint8: dots of 9 pixels on a dark background."""
-    image = np.full((150, 240), 20, np.uint8)
-    for row in range(20, 150, 30):
-        for column in range(20, 240, 30):
-            image[row - 4 : row + 5, column - 4 : column + 5] = 200
-    return image
-
-
 def move(hand: Hand, *place: float) -> None:
     hand.qtbot.mouseMove(hand.native, hand.pixel(place) + QPoint(1, 1))
     hand.qtbot.mouseMove(hand.native, hand.pixel(place))

@@ -4,24 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    import numpy as np
     from tests.ui.conftest import FloodPredictor, Hand
-
-
-@pytest.fixture
-def many_dots() -> np.ndarray:
-    """(150, 240) uint8: dots of 9 pixels on a dark background."""
-    image = np.full((150, 240), 20, np.uint8)
-    for row in range(20, 150, 30):
-        for column in range(20, 240, 30):
-            image[row - 4 : row + 5, column - 4 : column + 5] = 200
-    return image
 
 
 def zoom_to(hand: Hand, row: float, column: float) -> None:
@@ -32,9 +22,9 @@ def zoom_to(hand: Hand, row: float, column: float) -> None:
 
 
 def test_the_view_goes_with_the_first_click_and_sizes_with_the_fourth_object(
-    open_hand: Callable[..., Hand], predictor: FloodPredictor, many_dots: np.ndarray
+    open_hand: Callable[..., Hand], predictor: FloodPredictor, dots: np.ndarray
 ) -> None:
-    hand = open_hand(many_dots)
+    hand = open_hand(dots)
     image: Any = hand.layer("image")
     zoom_to(hand, 50, 80)
     for place in ((50, 80), (50, 50), (50, 110)):

@@ -41,6 +41,8 @@ __all__ = [
 
 # Windows span this many pixels of the input; larger inputs get more windows, not larger ones.
 _WINDOW_PIXELS = 224
+# So many blocks at least attend globally, spread evenly over the depth; of the published base size only two do.
+_GLOBAL_BLOCKS = 4
 # Attention heads of the published sizes; a released file says them, a bare state dict does not.
 _PUBLISHED_HEADS = {160: 4, 768: 12, 1024: 16, 1280: 16}
 
@@ -56,7 +58,7 @@ class SimpleClickConfig:
     patch_size
         (rows, columns) of a patch.
     embed_dim, depth, heads, mlp_ratio
-        The transformer's width, blocks (a multiple of 4), attention heads and MLP expansion.
+        The transformer's width, blocks (4 at least), attention heads and MLP expansion.
     neck_channels
         Of the feature pyramid's four levels, 1/4 to 1/32.
     head_channels
@@ -81,7 +83,7 @@ class SimpleClickConfig:
     Raises
     ------
     ValueError
-        If there is a stem of another length, or with patches other than 16 x 16.
+        If there is a stem of another length, or with patches other than 16 x 16, or there are fewer than 4 blocks.
     """
 
     image_size: tuple[int, int] = (448, 448)
@@ -106,6 +108,8 @@ class SimpleClickConfig:
                 f"a convolutional stem has 3 stages and makes patches of 16 x 16; {len(self.stem)} stages and patches "
                 f"of {self.patch_size} were given"
             )
+        if self.depth < _GLOBAL_BLOCKS:
+            raise ValueError(f"the depth must be at least {_GLOBAL_BLOCKS} blocks; {self.depth} was given")
 
     def accepts(self, size: tuple[int, int]) -> bool:
         """Whether inputs of ``size`` (rows, columns) divide into whole patches and windows."""
@@ -185,7 +189,7 @@ class Backbone(nn.Module):
         grid = (maps.shape[-2], maps.shape[-1])
         tokens = maps.flatten(2).transpose(1, 2) + self._positions(grid)
         windows = _windows(grid, self.config.patch_size)
-        group = 6 if self.config.depth == 12 else self.config.depth // 4
+        group = 6 if self.config.depth == 12 else self.config.depth // _GLOBAL_BLOCKS
         split = False
         for number, block in enumerate(self.blocks, start=1):
             is_global = number % group == 0 or self.config.all_global

@@ -112,9 +112,11 @@ class Prompting:
         Raises
         ------
         PromptError
-            If finished objects cover all of it.
+            If finished objects cover all of it, or the object before it is still awaited.
         """
         controller, work = self._controller, self._controller.work
+        if work is not None and work.accept_on_answer and work.next_clicks:
+            raise PromptError("The object before this one is still being computed; click the next one in a moment.")
         if work is None or not work.prompts or work.accept_on_answer:
             return True
         controller.accept()
