@@ -121,6 +121,35 @@ class PlaneAddress:
         positions = dict(zip(self.other_axes, self.index, strict=True))
         return tuple(positions.get(axis, slice(None)) for axis in range(self.ndim))
 
+    def position(self, axis: int) -> int:
+        """Return where the plane lies on an axis that is not shown.
+
+        Raises
+        ------
+        ImageError
+            If the axis runs along the plane or does not exist.
+        """
+        self._check_hidden(axis)
+        return self.index[self.other_axes.index(axis)]
+
+    def at(self, axis: int, position: int) -> PlaneAddress:
+        """Return the parallel plane at another position of an axis that is not shown.
+
+        Raises
+        ------
+        ImageError
+            If the axis runs along the plane or does not exist, or the position is negative.
+        """
+        self._check_hidden(axis)
+        index = tuple(position if a == axis else p for a, p in zip(self.other_axes, self.index, strict=True))
+        return PlaneAddress(self.rows, self.columns, index, self.rgb)
+
+    def _check_hidden(self, axis: int) -> None:
+        if axis not in self.other_axes:
+            raise ImageError(
+                f"Planes do not lie one behind the other along axis {axis}; choose one of {self.other_axes}."
+            )
+
     def check(self, shape: Sequence[int]) -> None:
         """Check that an image of ``shape`` (colours included) has this plane.
 

@@ -26,6 +26,7 @@ from napari_iseg.ui._object_edits import ObjectEdits
 from napari_iseg.ui._open_images import OpenImages
 from napari_iseg.ui._plane_view import locate
 from napari_iseg.ui._protection import Guard
+from napari_iseg.ui._slices import Slices
 from napari_iseg.ui._state import State
 from napari_iseg.ui._undoing import Undoing
 
@@ -77,6 +78,8 @@ class Controller:
         The edits of finished objects.
     undoing
         Takes back and does again.
+    slices
+        Follows objects through the planes.
     accepting
         Makes unfinished objects finished ones.
     classes
@@ -102,6 +105,7 @@ class Controller:
         self.objects = ObjectEdits(self, self._edited)
         self.undoing = Undoing(self, viewer, self._edited)
         self.accepting = Accepting(self, self._edited)
+        self.slices = Slices(self, workers, self._edited)
         self.answering.changed.connect(self.changed.emit)
         self.answering.failed.connect(self.failed.emit)
         self.answering.answered.connect(self._on_answered)
@@ -284,6 +288,8 @@ class Controller:
         if project is None or work is None or not project.owns(work):
             return
         check_inside(prompt, work.shape)
+        if self.slices.takes(work):
+            work = self.slices.open(work)
         first_crop = getattr(self.answering.choice.options, "first_crop", "")
         prompt = with_view(prompt, project, work, first_crop, work.class_name or self.classes.current)
         if work.accept_on_answer:
@@ -324,6 +330,7 @@ class Controller:
 
     def undo(self) -> None:
         """Take back what was done last; see :class:`Undoing`."""
+        self.slices.stop()
         self.undoing.undo()
 
     def redo(self) -> None:
@@ -338,10 +345,14 @@ class Controller:
         PromptError
             If there is no object yet, or finished objects cover all of it.
         """
-        self.accepting.accept()
+        if self.slices.active is not None and (self.work is None or not self.work.prompts):
+            self.slices.done()
+        else:
+            self.accepting.accept()
 
     def cancel(self) -> None:
         """Give up what is being computed and take back the click that asked for it; redo asks again."""
+        self.slices.stop()
         project, work = self.project, self.work
         if project is not None and work is not None and work.pending:
             work.accept_on_answer = False
@@ -395,6 +406,8 @@ class Controller:
         if work.accept_on_answer and not work.pending:
             work.accept_on_answer = False
             self.accepting.finish_or_go_on(project, work)
+        else:
+            self.slices.answered(project, work)
         self.changed.emit()
 
     def _on_begun(self, project: Project) -> None:

@@ -116,11 +116,26 @@ class EditHistory:
         present
             The work on the canvas.
         """
-        edit.moment = self._project.finished.tick()
         before = present.prompts
         self._apply(edit, back=False)
         after = edit.works[1].prompts if edit.works is not None else before
-        edit.prompts = (before, after)
+        self._note(edit, (before, after))
+
+    def did(self, edit: Edit, present: PlaneWork) -> None:
+        """Keep an edit as one step whose pixels and facts were changed one by one already.
+
+        Parameters
+        ----------
+        edit
+            What was done; it puts no other work on a plane.
+        present
+            The work on the canvas.
+        """
+        self._note(edit, (present.prompts, present.prompts))
+
+    def _note(self, edit: Edit, prompts: tuple[tuple[Prompt, ...], tuple[Prompt, ...]]) -> None:
+        edit.moment = self._project.finished.tick()
+        edit.prompts = prompts
         self._done.append(edit)
         self._undone.clear()
 

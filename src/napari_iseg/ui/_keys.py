@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACCEPT",
+    "ALL_DOWN",
+    "ALL_UP",
+    "BOTH_WAYS",
     "BOX",
     "BRUSH",
     "CANCEL",
@@ -31,7 +34,9 @@ __all__ = [
     "KEYS",
     "LABEL",
     "NEXT_IMAGE",
+    "NEXT_PLANE",
     "PREVIOUS_IMAGE",
+    "PREVIOUS_PLANE",
     "REDO",
     "REMOVE",
     "REMOVE_TOO",
@@ -65,6 +70,11 @@ SHEET = "?"
 WHOLE = "N"
 NEXT_IMAGE = "Shift+N"
 PREVIOUS_IMAGE = "Shift+B"
+BOTH_WAYS = "W"
+NEXT_PLANE = "Shift+Right"
+PREVIOUS_PLANE = "Shift+Left"
+ALL_UP = "Shift+Up"
+ALL_DOWN = "Shift+Down"
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +116,11 @@ KEYS: dict[str, Key] = {
         Key("export_labels", EXPORT, "Export the labels"),
         Key("next_image", NEXT_IMAGE, "Next image of the folder"),
         Key("previous_image", PREVIOUS_IMAGE, "Previous image of the folder"),
+        Key("both_ways", BOTH_WAYS, "Carry the object on through the planes, both ways, until it ends"),
+        Key("next_plane", NEXT_PLANE, "Carry the object on to the next plane"),
+        Key("previous_plane", PREVIOUS_PLANE, "Carry the object on to the plane before"),
+        Key("all_up", ALL_UP, "Carry the object on through all higher planes, until it ends"),
+        Key("all_down", ALL_DOWN, "Carry the object on through all lower planes, until it ends"),
         Key("show_keys", SHEET, "Show this sheet"),
     )
 }

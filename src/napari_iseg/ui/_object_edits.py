@@ -12,6 +12,7 @@ from napari_iseg.interactions import MaskPrompt
 from napari_iseg.interactions.splitting import split_mask
 from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
 from napari_iseg.ui._object_facts import middle_of, remember
+from napari_iseg.ui._object_slices import merged_facts, object_places, planes_of
 from napari_iseg.ui._object_steps import ObjectSteps
 from napari_iseg.ui._other_layers import check_grid, class_in
 from napari_iseg.ui._plane_view import plane_shape
@@ -45,30 +46,29 @@ class ObjectEdits(ObjectSteps):
         records = self._records(project, labels)
         layer = project.layers.objects
         pixels = []
-        for plane in dict.fromkeys(record.plane for record in records):
-            ids = [record.label for record in records if record.plane == plane]
-            pixels.append(PixelChange.to(layer, plane.mask_index(np.isin(plane.take_labels(layer.data), ids)), 0))
+        for planes in dict.fromkeys(tuple(planes_of(record.plane, record.facts)) for record in records):
+            mine = [record for record in records if tuple(planes_of(record.plane, record.facts)) == planes]
+            places = object_places(mine[0], layer.data, [record.label for record in mine])
+            pixels.append(PixelChange.to(layer, places, 0))
         self._do(project, work, Edit(tuple(pixels), gone=records))
 
     def merge(self, labels: Iterable[int]) -> None:
-        """Make one object of several on one plane; it gets the id and the class of the first.
+        """Make one object of several, on one plane or on many; it gets the id and the class of the first.
 
         Raises
         ------
         PromptError
-            If there are fewer than two, or they lie on several planes.
+            If there are fewer than two, or they lie on planes that do not follow one another.
         """
         project, work = self._needed()
         records = self._records(project, labels)
         if len(records) < 2:
             raise PromptError("Merging needs at least two objects; select two or more rows with Ctrl or Shift.")
         first = records[0]
-        if any(record.plane != first.plane for record in records):
-            raise PromptError("The selected objects lie on different planes; merge objects of one plane.")
+        facts = merged_facts(records)
         layer = project.layers.objects
         ids = [record.label for record in records]
         mask = np.isin(first.plane.take_labels(layer.data), ids)
-        others = mask & (first.plane.take_labels(layer.data) != first.label)
         named = ", ".join(str(label) for label in ids)
         whole = replace(
             _piece(first, mask, f"objects {named} merged"),
@@ -76,8 +76,10 @@ class ObjectEdits(ObjectSteps):
             seconds=sum(record.seconds for record in records),
             class_name=next((record.class_name for record in records if record.class_name), ""),
             note="; ".join(record.note for record in records if record.note),
+            facts=facts,
         )
-        change = PixelChange.to(layer, first.plane.mask_index(others), first.label)
+        whole.pixels = sum(record.pixels for record in records)
+        change = PixelChange.to(layer, object_places(whole, layer.data, ids[1:]), first.label)
         self._do(project, work, Edit((change,), gone=records, come=(whole,)))
 
     def split(self, label: int, points: ArrayLike) -> list[int]:
@@ -104,6 +106,8 @@ class ObjectEdits(ObjectSteps):
         """
         project, work = self._needed()
         (record,) = self._records(project, [label])
+        if len(planes_of(record.plane, record.facts)) > 1:
+            raise PromptError(f"Object {label} lies on several planes; a line splits objects of one plane only.")
         layer = project.layers.objects
         pieces = split_mask(record.plane.take_labels(layer.data) == label, points)
         first = project.finished.next_label(layer)
@@ -158,7 +162,14 @@ class ObjectEdits(ObjectSteps):
             If there is no such object, or nothing of it is left.
         """
         project, _ = self._needed()
-        self._controller.go_to_plane(self._records(project, [label])[0].plane)
+        record = self._records(project, [label])[0]
+        planes = planes_of(record.plane, record.facts)
+        if len(planes) > 1:
+            if project.plane not in planes:
+                self._controller.go_to_plane(record.plane)
+            self._controller.slices.resume(label)
+            return
+        self._controller.go_to_plane(record.plane)
         project, present = self._needed()
         (record,) = self._records(project, [label])
         layer = project.layers.objects

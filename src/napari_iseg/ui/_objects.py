@@ -11,6 +11,7 @@ from napari_iseg.errors import ExportError, PromptError
 from napari_iseg.inference.mask_refinement import PLAIN
 from napari_iseg.io.session_labels import mask_digest
 from napari_iseg.ui._layers import LABEL_TYPE
+from napari_iseg.ui._object_slices import object_places, planes_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -130,11 +131,14 @@ class FinishedObjects:
 
     def recount(self, layer: Any, plane: PlaneAddress) -> None:
         """Count the pixels of a plane's objects anew, after somebody painted there."""
-        here = [record for record in self.records if record.plane == plane]
+        on = {record.label: planes_of(record.plane, record.facts) for record in self.records}
+        here = [record for record in self.records if plane in on[record.label]]
         if here:
             counts = np.bincount(plane.take_labels(layer.data).ravel(), minlength=max(r.label for r in here) + 1)
             for record in here:
-                record.pixels = int(counts[record.label])
+                many = len(on[record.label]) > 1
+                places = object_places(record, layer.data, [record.label]) if many else ()
+                record.pixels = int(places[0].size) if many else int(counts[record.label])
             self.revision += 1
 
     def next_label(self, layer: Any) -> int:
@@ -198,7 +202,14 @@ class FinishedObjects:
 
     def last_on(self, plane: PlaneAddress) -> FinishedObject | None:
         """Return the object last finished on a plane whose acceptance can be undone, or None."""
-        return next((r for r in reversed(self.records) if r.plane == plane and r.prompts), None)
+        return next(
+            (
+                record
+                for record in reversed(self.records)
+                if record.plane == plane and record.prompts and len(planes_of(plane, record.facts)) == 1
+            ),
+            None,
+        )
 
     def erase(self, layer: Any, record: FinishedObject) -> None:
         """Take an object out again: its pixels get back what they were, unless someone painted over them since."""

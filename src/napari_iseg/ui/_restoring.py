@@ -14,6 +14,7 @@ from napari_iseg.planes import PlaneLook
 from napari_iseg.ui._layers import LABEL_TYPE
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._object_facts import refinement_in, take_saved_facts
+from napari_iseg.ui._object_slices import planes_of
 from napari_iseg.ui._objects import FinishedObject
 
 if TYPE_CHECKING:
@@ -74,16 +75,17 @@ def stored(objects: Sequence[SavedObject], labels: NDArray[Any], *, begun_drawn:
     begun = [item.label for item in objects if not item.finished]
     if begun and begun_drawn:
         kept[np.isin(kept, begun)] = 0
-    places: dict[int, Indices] = {}
     planes: dict[PlaneAddress, set[int]] = {}
     for item in objects:
-        if item.finished:
-            planes.setdefault(item.plane, set()).add(item.label)
+        for plane in planes_of(item.plane, item.facts) if item.finished else ():
+            planes.setdefault(plane, set()).add(item.label)
+    parts: dict[int, list[Indices]] = {}
     for plane, wanted in planes.items():
         there = plane.take_labels(kept)
         for label, box in enumerate(ndimage.find_objects(there), start=1):
             if box is not None and label in wanted:
-                places[label] = _indices(plane, there[box] == label, box)
+                parts.setdefault(label, []).append(_indices(plane, there[box] == label, box))
+    places = {label: tuple(map(np.concatenate, zip(*found, strict=True))) for label, found in parts.items()}
     return Stored(tuple(objects), kept, places)
 
 

@@ -44,7 +44,9 @@ from napari_iseg.ui._restore_banner import RestoreBanner
 from napari_iseg.ui._scrolling import scrolled_layout
 from napari_iseg.ui._seen import Seen
 from napari_iseg.ui._seen_row import SeenRow
+from napari_iseg.ui._slices_panel import SlicesPanel
 from napari_iseg.ui._status import StatusLine
+from napari_iseg.ui._surfaces import Surfaces
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._tips import Tips
 from napari_iseg.ui._tool_bar import ToolBar
@@ -120,6 +122,7 @@ class SegmentWidget(QWidget):
         candidates = Candidates(self.controller, self._workers, self._load)
         self.proposals = ProposalsPanel(self.controller, candidates)
         self.matting = MattingRow(self._viewer, self.controller, self._workers)
+        self.slices = SlicesPanel(self.controller, Surfaces(self._viewer, self.controller, self._workers), self)
         self.status = StatusLine()
         self.status.cancel_button.clicked.connect(self.controller.cancel)
         self.objects = ObjectsPanel(self._viewer, self.controller, CanvasGrab(self._viewer, self.controller))
@@ -148,6 +151,7 @@ class SegmentWidget(QWidget):
         layout.addWidget(self.panel)
         layout.addWidget(self.proposals)
         layout.addWidget(self.matting)
+        layout.addWidget(self.slices)
         layout.addWidget(self.objects, stretch=1)
         layout.addWidget(self.export_row)
         layout.addStretch(0)  # Without the objects nothing else takes the room that is left.
@@ -246,6 +250,7 @@ class SegmentWidget(QWidget):
         self.panel.refresh()
         self.proposals.refresh()
         self.matting.refresh()
+        self.slices.refresh()
         self.status.show_state(controller)
         self.objects.refresh()
         self.export_row.refresh()

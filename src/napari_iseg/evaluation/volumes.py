@@ -1,0 +1,269 @@
+"""One object of a volume under three ways of working: click every plane, interpolate between some, propagate.
+
+A simulated user clicks a plane until its mask is good enough, always the larger error first (RITM's rule, as on single
+planes). Where planes fill themselves the user then goes to the plane with the most wrong pixels, corrects it, and so
+on; clicks and Dice are noted after every plane.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from napari_iseg.evaluation.metrics import reaches
+from napari_iseg.inference.propagation import Propagation, Tracker
+from napari_iseg.inference.session import Session
+from napari_iseg.interactions import Click, MaskPrompt, iou, next_click
+from napari_iseg.planes import to_rgb
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_iseg.inference.predictor import Predictor
+
+__all__ = ["WAYS", "VolumeResult", "VolumeStep", "Way", "dice", "evaluate_volume_object"]
+
+Way = Literal["every-plane", "interpolate", "propagate"]
+"""How the user works: clicks every plane; clicks some and the shapes between are interpolated; or clicks some and the
+method fills and follows (:mod:`napari_iseg.inference.propagation`)."""
+
+WAYS: tuple[Way, ...] = ("every-plane", "interpolate", "propagate")
+
+
+@dataclass(frozen=True, slots=True)
+class VolumeStep:
+    """What there was after one more plane was clicked.
+
+    Parameters
+    ----------
+    plane
+        Which plane.
+    clicks
+        All clicks so far, on all planes.
+    dice
+        Of the whole object.
+    seconds
+        Computing time so far.
+    """
+
+    plane: int
+    clicks: int
+    dice: float
+    seconds: float
+
+
+@dataclass(slots=True)
+class VolumeResult:
+    """What happened with one object of a volume.
+
+    Parameters
+    ----------
+    name, object_id
+        Which object.
+    planes
+        How many planes the object lies on.
+    steps
+        After each plane that was clicked.
+    """
+
+    name: str = ""
+    object_id: int = 1
+    planes: int = 0
+    steps: list[VolumeStep] = field(default_factory=list)
+
+    @property
+    def clicks(self) -> int:
+        """All clicks that were given."""
+        return self.steps[-1].clicks if self.steps else 0
+
+    @property
+    def dice(self) -> float:
+        """The Dice at the end."""
+        return self.steps[-1].dice if self.steps else 0.0
+
+    def clicks_to(self, target: float) -> int | None:
+        """Return the clicks with which a Dice was first reached, None if it was not."""
+        return next((step.clicks for step in self.steps if step.dice >= target), None)
+
+
+def evaluate_volume_object(
+    image: NDArray[np.generic],
+    truth: NDArray[np.bool_],
+    predictor: Predictor,
+    way: Way,
+    *,
+    target_iou: float = 0.85,
+    max_clicks: int = 20,
+    goal: float = 1.0,
+    most_planes: int | None = None,
+    options: Propagation | None = None,
+    pixel_size: Sequence[float] = (1.0, 1.0),
+    limits: tuple[float, float] | None = None,
+    result: VolumeResult | None = None,
+) -> VolumeResult:
+    """Have a simulated user make one object of a volume.
+
+    Parameters
+    ----------
+    image
+        (planes, H, W) or with colours.
+    truth
+        (planes, H, W) bool, the object.
+    predictor
+        The method.
+    way
+        How the user works.
+    target_iou, max_clicks
+        A plane is clicked until its IoU is at least this, or it has had so many clicks.
+    goal
+        The user is content with this Dice of the whole object.
+    most_planes
+        The most planes to click; None for all planes of the object.
+    options
+        How the object is followed.
+    pixel_size
+        (row, column) size of a pixel.
+    limits
+        The values that become black and white on every plane; None leaves them to each plane.
+    result
+        Where to write, and which object it is; None makes a new one.
+
+    Returns
+    -------
+    VolumeResult
+        ``result``.
+
+    Raises
+    ------
+    ValueError
+        If the object lies nowhere.
+    """
+    result = result or VolumeResult()
+    user = _User(
+        lambda position: to_rgb(image[position], limits), truth, predictor, target_iou=target_iou, max_clicks=max_clicks
+    )
+    there = np.flatnonzero(truth.any(axis=(1, 2)))
+    if not len(there):
+        raise ValueError("the object has no pixel")
+    result.planes = len(there)
+    first, last = int(there[0]), int(there[-1])
+    if way == "every-plane":
+        order: list[int] | None = there.tolist()
+        fill: Callable[[], None] = lambda: None  # noqa: E731
+    else:
+        options = options or Propagation()
+        order = None
+        fill = _Filling(user, predictor if way == "propagate" else None, options, pixel_size)
+    visited = 0
+    begun = [int(there[len(there) // 2])]
+    if way == "interpolate":
+        # Nothing says where the object ends but the user.
+        begun += [first, last]
+    while visited < (most_planes or truth.shape[0]):
+        if order is not None:
+            plane = order[visited] if visited < len(order) else None
+        else:
+            plane = begun[visited] if visited < len(begun) else user.worst()
+        if plane is None:
+            break
+        user.correct(plane)
+        fill()
+        visited += 1
+        result.steps.append(VolumeStep(plane, user.clicks, dice(truth, user.volume), user.seconds))
+        if visited >= len(begun) and order is None and result.dice >= goal:
+            break
+    return result
+
+
+def dice(truth: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
+    """Return the Dice coefficient of two masks of one shape, bool; 1 where both are empty."""
+    both = np.count_nonzero(truth) + np.count_nonzero(mask)
+    return 2 * np.count_nonzero(truth & mask) / both if both else 1.0
+
+
+class _User:
+    """Looks at a volume, goes to planes and clicks there."""
+
+    def __init__(
+        self,
+        planes: Callable[[int], NDArray[np.uint8]],
+        truth: NDArray[np.bool_],
+        predictor: Predictor,
+        *,
+        target_iou: float,
+        max_clicks: int,
+    ) -> None:
+        self.planes, self.truth, self._predictor = planes, truth, predictor
+        self.volume = np.zeros(truth.shape, bool)
+        self.corrected: list[int] = []
+        self.clicks = 0
+        self.seconds = 0.0
+        self._target, self._most = target_iou, max_clicks
+
+    def correct(self, plane: int) -> None:
+        """Click a plane until its mask is good enough."""
+        start = time.perf_counter()
+        truth, mask = self.truth[plane].astype(int), self.volume[plane]
+        self.corrected.append(plane)
+        if not truth.any():
+            # The object is not here: one key press takes the mask away.
+            self.volume[plane] = False
+            self.clicks += 1
+            return
+        session = Session(self.planes(plane), self._predictor)
+        given: list[Click] = []
+        if mask.any():
+            session.add(MaskPrompt(mask, keep=True))
+        while len(given) < self._most and not reaches(iou(truth, session.mask), self._target):
+            given.append(next_click(truth, session.mask, given))
+            session.add(given[-1])
+        self.volume[plane] = session.mask
+        self.clicks += len(given)
+        self.seconds += time.perf_counter() - start
+
+    def worst(self) -> int | None:
+        """Return the plane with the most wrong pixels among those that are not good and not yet corrected."""
+        wrong = np.count_nonzero(self.volume ^ self.truth, axis=(1, 2)).astype(int)
+        wrong[self.corrected] = 0
+        plane = int(np.argmax(wrong))
+        return plane if wrong[plane] else None
+
+
+class _Filling:
+    """Fills the planes that the user did not click, after each plane that was."""
+
+    def __init__(
+        self, user: _User, predictor: Predictor | None, options: Propagation, pixel_size: Sequence[float]
+    ) -> None:
+        self._user, self._predictor = user, predictor
+        self._options = options if predictor is not None else Propagation(register=False, refine=False)
+        self._pixel_size = pixel_size
+
+    def __call__(self) -> None:
+        user, start = self._user, time.perf_counter()
+        tracker = Tracker(user.planes, self._predictor, self._options, pixel_size=self._pixel_size)
+        newest, known = user.corrected[-1], sorted(user.corrected)
+        place = known.index(newest)
+        masks = {plane: user.volume[plane].copy() for plane in known}
+        gaps = [range(a + 1, b) for a, b in pairwise(known) if newest in (a, b)]
+        for found in (one for gap in gaps for one in tracker.interpolate(masks, gap)):
+            user.volume[found.position] = found.mask
+        if self._predictor is not None:
+            # Beyond the outermost plane that was clicked the object is followed until it ends.
+            if place == 0:
+                self._follow(tracker, newest, range(newest - 1, -1, -1))
+            if place == len(known) - 1:
+                self._follow(tracker, newest, range(newest + 1, len(user.truth)))
+        user.seconds += time.perf_counter() - start
+
+    def _follow(self, tracker: Tracker, start: int, positions: range) -> None:
+        volume = self._user.volume
+        volume[list(positions)] = False
+        for found in tracker.propagate(start, volume[start].copy(), positions):
+            volume[found.position] = found.mask

@@ -1,0 +1,374 @@
+"""One object through many planes: propagated, interpolated, corrected by clicks that fill anew what lies around."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_iseg.errors import PromptError
+from napari_iseg.interactions import MaskPrompt
+from napari_iseg.io.prompt_values import prompt_from_values, prompt_to_values
+from napari_iseg.planes.suspicion import Suspicion, suspicions
+from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
+from napari_iseg.ui._object_slices import PROMPTED, ObjectSlices, SliceFact
+from napari_iseg.ui._object_steps import ObjectSteps
+from napari_iseg.ui._plane_view import full_data
+from napari_iseg.ui._plane_work import PlaneWork
+from napari_iseg.ui._slice_axis import slice_axis
+from napari_iseg.ui._slice_filling import SliceFilling
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from napari_iseg.inference.propagation import SliceMask, Tracker
+    from napari_iseg.interactions import Prompt
+    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._controller import Controller
+    from napari_iseg.ui._objects import FinishedObject
+    from napari_iseg.ui._project import Project
+    from napari_iseg.ui._workers import Workers
+
+__all__ = ["Slices"]
+
+
+class Slices(ObjectSteps):
+    """Follows objects of the chosen image through its planes.
+
+    While an object is active, prompts on any of its planes correct it there.
+
+    Parameters
+    ----------
+    controller
+        The dock's.
+    workers
+        Does the work in threads, a plane at a time.
+    edited
+        Called with the project and the work on the canvas after a step.
+
+    Attributes
+    ----------
+    changed
+        Another object is active, or a plane was filled.
+    refine
+        Whether the method corrects what is carried from plane to plane.
+    """
+
+    changed = Signal()
+
+    def __init__(self, controller: Controller, workers: Workers, edited: Callable[[Project, PlaneWork], None]) -> None:
+        super().__init__(controller, edited)
+        self.refine = True
+        self._active: tuple[Project, int] | None = None
+        self._filling = SliceFilling(controller, workers)
+        self._filling.changed.connect(self.changed.emit)
+
+    @property
+    def active(self) -> FinishedObject | None:
+        """The object that prompts correct, or None."""
+        if self._active is None or self._active[0] is not self._controller.project:
+            return None
+        project, label = self._active
+        return project.finished.find(label) if project.layers.has_objects else None
+
+    @property
+    def planes(self) -> ObjectSlices | None:
+        """The planes of the active object, or None."""
+        return _slices_of(self.active) if self.active is not None else None
+
+    @property
+    def progress(self) -> tuple[int, int] | None:
+        """How many planes are filled, and how many there may be; None while nothing is computed."""
+        return self._filling.progress
+
+    @property
+    def axis(self) -> int | None:
+        """The axis that planes follow one another along; None of an image of one plane."""
+        work = self._controller.work
+        project = self._controller.project
+        if work is None or project is None:
+            return None
+        slices = self.planes
+        if slices is not None and slices.axis in work.plane.other_axes:
+            return slices.axis
+        return slice_axis(project, work.plane)
+
+    @property
+    def can_begin(self) -> bool:
+        """Whether there is an object to follow: an active one, an unfinished one, or one finished on this plane."""
+        work, project = self._controller.work, self._controller.project
+        if work is None or project is None or self.axis is None:
+            return False
+        begun = bool(work.prompts) and not work.pending
+        return self.active is not None or begun or project.finished.last_on(work.plane) is not None
+
+    def propagate(self, direction: int, *, all_the_way: bool = True) -> None:
+        """Carry the object on from the plane that is shown, in the background.
+
+        Parameters
+        ----------
+        direction
+            +1 to higher positions, -1 to lower ones, 0 both ways.
+        all_the_way
+            Whether until it ends; else to the next plane, which is shown then.
+
+        Raises
+        ------
+        PromptError
+            If there is no object on the plane that is shown, or its answer is still awaited.
+        """
+        record = self._needed_object()
+        project, work = self._needed()
+        slices, layer = _slices_of(record), project.layers.objects
+        here = work.plane.position(slices.axis)
+        mask = work.plane.take_labels(layer.data) == record.label
+        if not mask.any():
+            raise PromptError("The object is not on this plane; click it here, or go to a plane where it is.")
+        count = project.shape[slices.axis]
+        ways = [way for way in (1, -1) if direction in (way, 0)]
+        ranges = [range(here + way, count if way > 0 else -1, way) for way in ways]
+        # What the user prompted further on stays; beyond it nothing changes.
+        ranges = [_up_to(positions, slices.prompted) for positions in ranges]
+        if not all_the_way:
+            ranges = [positions[:1] for positions in ranges]
+        if not any(len(positions) for positions in ranges):
+            raise PromptError("There is no further plane that way; the next one is your own, or the volume ends here.")
+        tracker = self._tracker(project, work, slices.axis)
+        found = (one for positions in ranges for one in tracker.propagate(here, mask, positions))
+        stale = {position for positions in ranges for position in positions} if all_the_way else set()
+        self._filling.start(project, record, slices, found, sum(map(len, ranges)), stale)
+        if not all_the_way and len(ranges) == 1:
+            self._controller.go_to_plane(work.plane.at(slices.axis, ranges[0][0]))
+
+    def interpolate(self) -> None:
+        """Fill the planes between those that were prompted, in the background.
+
+        Raises
+        ------
+        PromptError
+            If the object was prompted on fewer than two planes.
+        """
+        record = self._needed_object()
+        project, work = self._needed()
+        slices = _slices_of(record)
+        gaps = [p for a, b in pairwise(slices.prompted) for p in range(a + 1, b)]
+        if not gaps:
+            self.changed.emit()
+            raise PromptError(
+                f"Object {record.label} was clicked on one plane only; click it on another one, too, then the planes "
+                "between are filled."
+            )
+        self._fill(project, work, record, slices, [gaps], [])
+
+    def resume(self, label: int) -> None:
+        """Make a finished object the one that prompts correct, from any plane.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        project, _ = self._needed()
+        (record,) = self._records(project, [label])
+        self._active = project, label
+        if self.active is not None and ObjectSlices.of_facts(record.facts) is None:
+            self._become_3d(project, record)
+        self.changed.emit()
+        self._controller.changed.emit()
+
+    def done(self) -> None:
+        """End the work on the active object; the next click begins another one."""
+        self.stop()
+        self._active = None
+        self.changed.emit()
+        self._controller.changed.emit()
+
+    def stop(self) -> None:
+        """Cancel what is being computed; the planes that are filled stay, as one undo step."""
+        self._filling.stop()
+
+    def takes(self, work: PlaneWork) -> bool:
+        """Whether a prompt on the plane of ``work`` corrects the active object."""
+        slices = self.planes
+        return slices is not None and not work.prompts and work.target is None and slices.axis in work.plane.other_axes
+
+    def open(self, work: PlaneWork) -> PlaneWork:
+        """Return the active object's work on the plane of ``work``, put in its place; it goes on with what is there."""
+        project, record = self._controller.project, self.active
+        if project is None or record is None:
+            return work
+        self.stop()
+        slices, layer = _slices_of(record), project.layers.objects
+        opened = PlaneWork(work.plane, work.shape)
+        opened.target = layer, record.label
+        mask = work.plane.take_labels(layer.data) == record.label
+        if mask.any():
+            fact = slices.planes.get(work.plane.position(slices.axis))
+            source = f"object {record.label}, {fact.origin if fact is not None else 'as it is'}"
+            before = _prompts_of(fact, record, work.plane)
+            opened.edit((*before, MaskPrompt(mask, keep=True, source=source)))
+        project.put_work(opened)
+        return opened
+
+    def answered(self, project: Project, work: PlaneWork) -> None:
+        """Write a correction into the object, and fill the planes around anew."""
+        if work.target is None or not project.layers.is_objects(work.target[0]) or work.session is None or work.pending:
+            return
+        layer, label = work.target
+        record = project.finished.find(label)
+        if record is None:
+            return
+        slices = _slices_of(record)
+        position = work.plane.position(slices.axis)
+        there = work.plane.take_labels(layer.data)
+        new = work.session.mask & np.isin(there, (0, label))
+        changed = (there == label) ^ new
+        change = PixelChange.to(layer, work.plane.mask_index(changed), np.where(new[changed], label, 0))
+        said = tuple(_as_values(prompt) for prompt in work.prompts)
+        slices = slices.with_plane(position, SliceFact(PROMPTED, 1.0, said))
+        facts = Fact(label, "facts", record.facts, {**record.facts, **slices.facts()})
+        following = PlaneWork(work.plane, work.shape)
+        self._do(project, work, Edit((change,), facts=(facts,), works=(work, following)))
+        self._fill_around(project, following, record, slices, position)
+
+    def suspects(self) -> list[Suspicion]:
+        """Return the planes of the active object that are worth a look, the most suspicious first."""
+        record, project = self.active, self._controller.project
+        if record is None or project is None:
+            return []
+        slices, data = _slices_of(record), project.layers.objects.data
+        if len(slices.planes) < 2:
+            return []
+        at = {position: record.plane.at(slices.axis, position).take_labels(data) for position in slices.planes}
+        masks = {position: labels == record.label for position, labels in at.items()}
+        return suspicions(masks, {position: fact.confidence for position, fact in slices.planes.items()})
+
+    def go_to(self, position: int) -> None:
+        """Show a plane of the active object."""
+        record = self.active
+        if record is not None:
+            self._controller.go_to_plane(record.plane.at(_slices_of(record).axis, position))
+
+    def _needed_object(self) -> FinishedObject:
+        """Return the active object; else the unfinished one, accepted; else the last one finished on this plane."""
+        project, work = self._needed()
+        axis = self.axis
+        if axis is None:
+            raise PromptError("This image has a single plane; there is none to carry an object to.")
+        self.stop()
+        if self.active is not None and not work.prompts:
+            return self.active
+        if work.prompts:
+            if work.pending:
+                raise PromptError("The mask is still being computed; try again in a moment.")
+            before = {record.label for record in project.finished.records}
+            self._controller.accept()
+            accepted = [record for record in project.finished.records if record.label not in before]
+            if not accepted:
+                raise PromptError("Answer the question about finished objects first, then go on through the planes.")
+            record = accepted[-1]
+        else:
+            found = project.finished.last_on(work.plane)
+            if found is None:
+                raise PromptError("There is no object on this plane yet; click one first.")
+            record = found
+        self._active = project, record.label
+        if ObjectSlices.of_facts(record.facts) is None:
+            self._become_3d(project, record)
+        return record
+
+    def _become_3d(self, project: Project, record: FinishedObject) -> None:
+        axis = slice_axis(project, record.plane)
+        if axis is not None:
+            plane = {record.plane.position(axis): SliceFact(PROMPTED, 1.0)}
+            record.facts = {**record.facts, **ObjectSlices(axis, plane).facts()}
+
+    def _fill_around(
+        self, project: Project, work: PlaneWork, record: FinishedObject, slices: ObjectSlices, position: int
+    ) -> None:
+        """Fill the planes up to the next prompted ones on both sides; beyond the outermost follow the object."""
+        lower = max((p for p in slices.prompted if p < position), default=None)
+        upper = min((p for p in slices.prompted if p > position), default=None)
+        gaps = [list(range(lower + 1, position))] if lower is not None else []
+        gaps += [list(range(position + 1, upper))] if upper is not None else []
+        beyond = []
+        # Not where nobody ever sent it.
+        if lower is None and (upper is not None or any(p < position for p in slices.planes)):
+            beyond.append(range(position - 1, -1, -1))
+        if upper is None and (lower is not None or any(p > position for p in slices.planes)):
+            beyond.append(range(position + 1, project.shape[slices.axis]))
+        if len(slices.planes) > 1:
+            self._fill(project, work, record, slices, [gap for gap in gaps if gap], beyond)
+
+    def _fill(
+        self,
+        project: Project,
+        work: PlaneWork,
+        record: FinishedObject,
+        slices: ObjectSlices,
+        gaps: list[list[int]],
+        beyond: list[range],
+    ) -> None:
+        data, label = project.layers.objects.data, record.label
+        masks = {
+            position: record.plane.at(slices.axis, position).take_labels(data) == label for position in slices.prompted
+        }
+        here = work.plane.position(slices.axis)
+        tracker = self._tracker(project, work, slices.axis)
+
+        def found() -> Iterator[SliceMask]:
+            for gap in gaps:
+                yield from tracker.interpolate(masks, gap)
+            for positions in beyond:
+                yield from tracker.propagate(here, masks[here], positions)
+
+        total = sum(map(len, gaps)) + sum(map(len, beyond))
+        if total:
+            self._filling.start(project, record, slices, found(), total, {p for positions in beyond for p in positions})
+
+    def _tracker(self, project: Project, work: PlaneWork, axis: int) -> Tracker:
+        from napari_iseg.inference.propagation import Propagation, Tracker
+
+        loaded = self._controller.answering.ready(self._controller.answering.choice)
+        data, look, plane = full_data(project.image), project.look, work.plane
+        size = plane.pixel_size([abs(float(value)) for value in project.image.scale])
+        options = Propagation(refine=self.refine and loaded is not None)
+        return Tracker(
+            lambda position: look.rgb(plane.at(axis, position).take(data)),
+            loaded.predictor if loaded is not None else None,
+            options,
+            pixel_size=size,
+        )
+
+
+def _slices_of(record: FinishedObject) -> ObjectSlices:
+    slices = ObjectSlices.of_facts(record.facts)
+    if slices is not None:
+        return slices
+    axis = record.plane.other_axes[-1] if record.plane.other_axes else 0
+    return ObjectSlices(axis, {record.plane.position(axis): SliceFact(PROMPTED, 1.0)} if record.plane.index else {})
+
+
+def _up_to(positions: range, own: list[int]) -> range:
+    """Return the positions before the first that is the user's own."""
+    for number, position in enumerate(positions):
+        if position in own:
+            return positions[:number]
+    return positions
+
+
+def _as_values(prompt: Prompt) -> Any:
+    kind, values = prompt_to_values(prompt)
+    return {"kind": kind, **values}
+
+
+def _prompts_of(fact: SliceFact | None, record: FinishedObject, plane: PlaneAddress) -> tuple[Prompt, ...]:
+    """Return what the user said on a plane before."""
+    if fact is None or fact.origin != PROMPTED:
+        return ()
+    if not fact.prompts:
+        return record.prompts if plane == record.plane else ()
+    values = [dict(one) for one in fact.prompts]
+    return tuple(prompt_from_values(one.pop("kind"), one, f"object {record.label}") for one in values)
