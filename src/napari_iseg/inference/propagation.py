@@ -148,6 +148,8 @@ class Tracker:
         CancelledError
             If ``cancelled()`` became True.
         """
+        if not mask.any():
+            return
         before, image = mask, self._planes(start)
         looks = Appearance.of(mask, image)
         for position in positions:

@@ -65,7 +65,9 @@ def suspicions(masks: Mapping[int, NDArray[np.bool_]], confidences: Mapping[int,
     found = []
     for number, position in enumerate(there):
         around = [other for other in there[max(number - 1, 0) : number + 2] if other != position]
-        jump = max([usual - overlap[min(position, o), max(position, o)] for o in around], default=0.0)
+        # Of two neighbours the mean: beside a plane that jumps lie two that are good.
+        jumps = [usual - overlap[min(position, other), max(position, other)] for other in around]
+        jump = float(np.mean(jumps)) if jumps else 0.0
         middle = float(np.exp(np.mean([np.log(areas[o]) for o in around]))) if around else areas[position]
         # At its two ends an object may shrink as it likes.
         size = 1 - min(areas[position], middle) / max(areas[position], middle) if len(around) == 2 else 0.0

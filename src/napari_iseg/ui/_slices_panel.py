@@ -62,6 +62,8 @@ class SlicesPanel(Fold):
             content,
         )
         self._controller, self._slices = controller, controller.slices
+        # Qt does not keep what its signals call.
+        self._surfaces = surfaces
         layout = QVBoxLayout(content)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

@@ -1,0 +1,260 @@
+"""An object through the planes of a volume: carried, filled, corrected, taken back, saved, shown in 3-D."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_iseg.planes.shapes import interpolate_shapes
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.ui.conftest import FloodPredictor, Hand
+
+SHAPE = (16, 81, 123)
+FIRST, LAST, MIDDLE = 3, 12, 7
+SHIFT = Qt.KeyboardModifier.ShiftModifier
+
+
+def tube() -> np.ndarray:
+    """Return the object: a disc of radius 12 that moves a pixel to the right from plane to plane, on planes 3 to 12."""
+    planes, rows, columns = np.indices(SHAPE)
+    there = (rows - 40) ** 2 + (columns - 50 - planes) ** 2 <= 144
+    return there & (planes >= FIRST) & (planes <= LAST)
+
+
+@pytest.fixture
+def volume() -> np.ndarray:
+    noise = np.random.default_rng(1).integers(0, 12, SHAPE)
+    return np.where(tube(), 200, 40).astype(np.uint8) + noise.astype(np.uint8)
+
+
+@pytest.fixture
+def hand(open_hand: Callable[..., Hand], volume: np.ndarray) -> Hand:
+    hand = open_hand(volume, scale=(3, 1, 1))
+    go(hand, MIDDLE)
+    return hand
+
+
+def go(hand: Hand, plane: int) -> None:
+    hand.viewer.dims.set_current_step(0, plane)
+    hand.qtbot.wait(50)
+    hand.wait()
+
+
+def click(hand: Hand, plane: int, row: float, column: float, *, right: bool = False) -> None:
+    go(hand, plane)
+    hand.click_data(hand.viewer.layers[0], plane, row, column, right=right)
+    hand.wait()
+
+
+def wait(hand: Hand) -> None:
+    hand.qtbot.waitUntil(lambda: hand.widget.controller.slices.progress is None, timeout=60000)
+
+
+def objects(hand: Hand) -> np.ndarray:
+    return np.asarray(hand.layer("Objects").data)
+
+
+def dice(first: np.ndarray, second: np.ndarray) -> float:
+    return 2 * np.count_nonzero(first & second) / (np.count_nonzero(first) + np.count_nonzero(second))
+
+
+def carried(hand: Hand) -> np.ndarray:
+    """Click the object in its middle, carry it both ways, and return what there is then."""
+    click(hand, MIDDLE, 40, 50 + MIDDLE)
+    hand.press(Qt.Key.Key_W)
+    wait(hand)
+    return objects(hand).copy()
+
+
+def test_one_click_and_one_key_make_an_object_of_ten_planes(hand: Hand) -> None:
+    found = carried(hand)
+    assert dice(found == 1, tube()) > 0.95
+    # It ended by itself.
+    assert np.flatnonzero(found.any(axis=(1, 2))).tolist() == list(range(FIRST, LAST + 1))
+    slices = hand.widget.controller.slices
+    assert slices.planes is not None
+    assert {fact.origin for fact in slices.planes.planes.values()} == {"prompted", "propagated"}
+    assert all(0.45 <= fact.confidence <= 1 for fact in slices.planes.planes.values())
+    assert "planes 3 to 12" in hand.widget.slices.words.text()
+
+
+def test_undo_takes_the_planes_back_at_once_and_redo_brings_the_very_same(hand: Hand) -> None:
+    found = carried(hand)
+    hand.undo()
+    assert np.flatnonzero(objects(hand).any(axis=(1, 2))).tolist() == [MIDDLE]
+    hand.redo()
+    assert np.array_equal(objects(hand), found)
+    hand.undo()
+    hand.undo()
+    assert not objects(hand).any()
+    assert hand.mask.any()
+
+
+def test_a_click_corrects_a_plane_and_only_what_lies_around_it(hand: Hand) -> None:
+    before = carried(hand)
+    # At the top of the disc a bit is cut off, by a click on the object with the right button.
+    hand.widget.controller.slices.refine = False
+    click(hand, 10, 40, 90)
+    wait(hand)
+    after = objects(hand)
+    assert after[10, 40, 90] == 1
+    assert np.array_equal(after[: MIDDLE + 1], before[: MIDDLE + 1])
+    assert not np.array_equal(after[MIDDLE + 1 : 10], before[MIDDLE + 1 : 10])
+    planes = hand.widget.controller.slices.planes
+    assert planes is not None
+    assert planes.prompted == [MIDDLE, 10]
+    assert len(hand.widget.controller.finished) == 1
+
+
+def test_planes_between_two_clicked_ones_are_filled_by_their_shapes(hand: Hand) -> None:
+    slices = hand.widget.controller.slices
+    hand.widget.slices.refine_box.setChecked(False)
+    click(hand, FIRST, 40, 50 + FIRST)
+    hand.widget.slices.fill_button.click()
+    click(hand, LAST, 40, 50 + LAST)
+    hand.widget.slices.fill_button.click()
+    wait(hand)
+    found = objects(hand) == 1
+    assert slices.planes is not None
+    assert slices.planes.prompted == [FIRST, LAST]
+    for plane in range(FIRST + 1, LAST):
+        expected = interpolate_shapes(found[FIRST], found[LAST], (plane - FIRST) / (LAST - FIRST))
+        assert np.array_equal(found[plane], expected)
+    assert dice(found, tube()) > 0.97
+
+
+def test_one_plane_at_a_time_goes_along(hand: Hand) -> None:
+    click(hand, MIDDLE, 40, 50 + MIDDLE)
+    hand.press(Qt.Key.Key_Right, SHIFT)
+    wait(hand)
+    assert hand.viewer.dims.current_step[0] == MIDDLE + 1
+    hand.press(Qt.Key.Key_Right, SHIFT)
+    wait(hand)
+    assert np.flatnonzero(objects(hand).any(axis=(1, 2))).tolist() == [MIDDLE, MIDDLE + 1, MIDDLE + 2]
+
+
+def test_cancelled_half_way_the_filled_planes_stay_and_are_one_step(hand: Hand, predictor: FloodPredictor) -> None:
+    click(hand, MIDDLE, 40, 50 + MIDDLE)
+    predictor.seconds = 0.15
+    hand.press(Qt.Key.Key_Up, SHIFT)
+    hand.qtbot.waitUntil(lambda: (hand.widget.controller.slices.progress or (0, 0))[0] >= 2, timeout=20000)
+    assert hand.widget.slices.progress_row.isVisibleTo(hand.widget) or not hand.widget.slices.isExpanded()
+    hand.widget.slices.cancel_button.click()
+    assert hand.widget.controller.slices.progress is None
+    filled = np.flatnonzero(objects(hand).any(axis=(1, 2))).tolist()
+    assert filled[0] == MIDDLE
+    assert 3 <= len(filled) < LAST - MIDDLE + 1
+    hand.undo()
+    assert np.flatnonzero(objects(hand).any(axis=(1, 2))).tolist() == [MIDDLE]
+
+
+def test_q_ends_it_and_the_next_click_begins_another_object(hand: Hand) -> None:
+    carried(hand)
+    hand.press(Qt.Key.Key_Q)
+    assert hand.widget.controller.slices.active is None
+    click(hand, 8, 10, 10)
+    assert hand.widget.controller.work is not None
+    assert hand.widget.controller.work.target is None
+    hand.press(Qt.Key.Key_Q)
+    assert sorted(np.unique(objects(hand))) == [0, 1, 2]
+
+
+def test_finished_objects_keep_their_pixels(hand: Hand) -> None:
+    layer = hand.layer("Objects")
+    layer.data_setitem((np.array([9] * 5), np.arange(38, 43), np.array([60] * 5)), np.uint16(7))
+    found = carried(hand)
+    assert (found[9, 38:43, 60] == 7).all()
+    assert np.count_nonzero(found == 7) == 5
+
+
+def test_deleted_it_is_gone_from_every_plane_and_undo_brings_all_back(hand: Hand) -> None:
+    found = carried(hand)
+    hand.press(Qt.Key.Key_Q)
+    hand.widget.controller.objects.delete([1])
+    assert not objects(hand).any()
+    hand.undo()
+    assert np.array_equal(objects(hand), found)
+
+
+def test_it_is_saved_and_loaded_with_its_planes_and_goes_on(
+    hand: Hand, open_hand: Callable[..., Hand], volume: np.ndarray, tmp_path: Path, notes: list[str]
+) -> None:
+    found = carried(hand)
+    said = hand.widget.controller.slices.planes
+    hand.widget.save_session(tmp_path / "tube.iseg.json")
+    hand.qtbot.waitUntil(lambda: (tmp_path / "tube.iseg.json").exists(), timeout=10000)
+    other = open_hand(volume, scale=(3, 1, 1))
+    go(other, 9)
+    other.widget.load_session(tmp_path / "tube.iseg.json")
+    other.qtbot.waitUntil(lambda: bool(other.widget.controller.finished), timeout=20000)
+    other.wait()
+    assert np.array_equal(objects(other), found)
+    assert other.widget.controller.finished[0].pixels == np.count_nonzero(found)
+    other.widget.controller.objects.edit_again(1)
+    again = other.widget.controller.slices.planes
+    assert again is not None
+    assert said is not None
+    assert sorted(again.planes) == sorted(said.planes)
+    assert other.viewer.dims.current_step[0] == 9
+    click(other, 10, 40, 90)
+    wait(other)
+    assert objects(other)[10, 40, 90] == 1
+
+
+def test_suspicious_planes_are_listed_and_one_click_away(hand: Hand) -> None:
+    carried(hand)
+    layer = hand.layer("Objects")
+    layer.data[9] = 0
+    layer.data[9, 2:20, 2:20] = 1
+    hand.widget.slices.expand()
+    hand.widget.slices.refresh()
+    texts = [hand.widget.slices.list.item(row).text() for row in range(hand.widget.slices.list.count())]
+    assert any(text.startswith("Plane 9 ") for text in texts[:3])
+    row = next(row for row, text in enumerate(texts) if text.startswith("Plane 9 "))
+    hand.widget.slices.list.setCurrentRow(row)
+    assert hand.viewer.dims.current_step[0] == 9
+
+
+def test_objects_on_neighbouring_planes_are_merged_to_one(hand: Hand) -> None:
+    for plane in (MIDDLE, MIDDLE + 1):
+        click(hand, plane, 40, 50 + plane)
+        hand.press(Qt.Key.Key_Q)
+    assert sorted(np.unique(objects(hand))) == [0, 1, 2]
+    before = objects(hand).copy()
+    hand.widget.controller.objects.merge([1, 2])
+    assert np.array_equal(objects(hand) == 1, before > 0)
+    assert hand.widget.controller.finished[0].pixels == np.count_nonzero(before)
+    hand.undo()
+    assert np.array_equal(objects(hand), before)
+
+
+def test_objects_are_shown_as_surfaces_in_their_place(hand: Hand) -> None:
+    carried(hand)
+    hand.widget.slices.surface_button.click()
+    hand.qtbot.waitUntil(lambda: hand.viewer.dims.ndisplay == 3, timeout=20000)
+    surface: Any = next(layer for layer in hand.viewer.layers if layer.name.startswith("Surfaces"))
+    lowest, highest = surface.extent.world
+    assert np.allclose(lowest, (3 * (FIRST - 0.5), 27.5, 40.5), atol=1.5)
+    assert np.allclose(highest, (3 * (LAST + 0.5), 52.5, 74.5), atol=1.5)
+    assert hand.viewer.window.screenshot(canvas_only=True, flash=False)[..., :3].max() > 60
+    hand.widget.slices.surface_button.click()
+    assert hand.viewer.dims.ndisplay == 2
+    assert not surface.visible
+
+
+def test_without_an_object_it_says_what_to_do(hand: Hand, notes: list[str]) -> None:
+    assert not hand.widget.slices.way_buttons[2].isEnabled()
+    hand.press(Qt.Key.Key_W)
+    hand.wait_for_note(notes, "click one first")
+
+
+def test_an_image_of_one_plane_has_no_such_panel(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
+    hand = open_hand(discs)
+    assert not hand.widget.slices.isVisibleTo(hand.widget)
