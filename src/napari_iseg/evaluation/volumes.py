@@ -1,8 +1,8 @@
 """One object of a volume under three ways of working: click every plane, interpolate between some, propagate.
 
 A simulated user clicks a plane until its mask is good enough, always the larger error first (RITM's rule, as on single
-planes). Where planes fill themselves the user then goes to the plane with the most wrong pixels, corrects it, and so
-on; clicks and Dice are noted after every plane.
+planes). Where planes fill themselves the user then goes to the plane with the most wrong pixels, gives it a few clicks,
+looks at the whole again, and so on; clicks and Dice are noted after every visit to a plane.
 """
 
 from __future__ import annotations
@@ -100,8 +100,9 @@ def evaluate_volume_object(
     *,
     target_iou: float = 0.85,
     max_clicks: int = 20,
+    clicks_per_visit: int = 3,
     goal: float = 1.0,
-    most_planes: int | None = None,
+    most_visits: int = 60,
     options: Propagation | None = None,
     pixel_size: Sequence[float] = (1.0, 1.0),
     limits: tuple[float, float] | None = None,
@@ -121,10 +122,13 @@ def evaluate_volume_object(
         How the user works.
     target_iou, max_clicks
         A plane is clicked until its IoU is at least this, or it has had so many clicks.
+    clicks_per_visit
+        Where planes fill themselves, so many clicks at most before the user looks at the whole again; the first visits
+        last until the plane is good enough.
     goal
         The user is content with this Dice of the whole object.
-    most_planes
-        The most planes to click; None for all planes of the object.
+    most_visits
+        Where planes fill themselves, the most visits to planes.
     options
         How the object is followed.
     pixel_size
@@ -161,18 +165,20 @@ def evaluate_volume_object(
         order = None
         fill = _Filling(user, predictor if way == "propagate" else None, options, pixel_size)
     visited = 0
+    # Every plane on its own has no second visit.
+    per_visit = max_clicks if way == "every-plane" else clicks_per_visit
     begun = [int(there[len(there) // 2])]
     if way == "interpolate":
         # Nothing says where the object ends but the user.
         begun += [first, last]
-    while visited < (most_planes or truth.shape[0]):
+    while visited < (len(there) if order is not None else most_visits):
         if order is not None:
-            plane = order[visited] if visited < len(order) else None
+            plane: int | None = order[visited]
         else:
             plane = begun[visited] if visited < len(begun) else user.worst()
         if plane is None:
             break
-        user.correct(plane)
+        user.correct(plane, max_clicks if visited < len(begun) else per_visit)
         fill()
         visited += 1
         result.steps.append(VolumeStep(plane, user.clicks, dice(truth, user.volume), user.seconds))
@@ -202,37 +208,45 @@ class _User:
         self.planes, self.truth, self._predictor = planes, truth, predictor
         self.volume = np.zeros(truth.shape, bool)
         self.corrected: list[int] = []
+        self.given: dict[int, list[Click]] = {}
         self.clicks = 0
         self.seconds = 0.0
         self._target, self._most = target_iou, max_clicks
 
-    def correct(self, plane: int) -> None:
-        """Click a plane until its mask is good enough."""
+    def correct(self, plane: int, most: int) -> None:
+        """Click a plane until its mask is good enough, or so many clicks were given."""
         start = time.perf_counter()
         truth, mask = self.truth[plane].astype(int), self.volume[plane]
-        self.corrected.append(plane)
+        # The last one is the newest.
+        self.corrected = [*(place for place in self.corrected if place != plane), plane]
+        given = self.given.setdefault(plane, [])
         if not truth.any():
-            # The object is not here: one key press takes the mask away.
+            # The object is not here: one act takes the mask away.
             self.volume[plane] = False
             self.clicks += 1
             return
         session = Session(self.planes(plane), self._predictor)
-        given: list[Click] = []
         if mask.any():
             session.add(MaskPrompt(mask, keep=True))
-        while len(given) < self._most and not reaches(iou(truth, session.mask), self._target):
+        most = min(most, self._most - len(given))
+        for _ in range(most):
+            if reaches(iou(truth, session.mask), self._target):
+                break
             given.append(next_click(truth, session.mask, given))
             session.add(given[-1])
+            self.clicks += 1
         self.volume[plane] = session.mask
-        self.clicks += len(given)
         self.seconds += time.perf_counter() - start
 
     def worst(self) -> int | None:
-        """Return the plane with the most wrong pixels among those that are not good and not yet corrected."""
+        """Return the plane with the most wrong pixels among those that are not good and may have more clicks."""
         wrong = np.count_nonzero(self.volume ^ self.truth, axis=(1, 2)).astype(int)
-        wrong[self.corrected] = 0
-        plane = int(np.argmax(wrong))
-        return plane if wrong[plane] else None
+        for plane in np.flatnonzero(wrong):
+            full = len(self.given.get(int(plane), ())) >= self._most
+            if full or reaches(iou(self.truth[plane].astype(int), self.volume[plane]), self._target):
+                wrong[plane] = 0
+        worst = int(np.argmax(wrong))
+        return worst if wrong[worst] else None
 
 
 class _Filling:
