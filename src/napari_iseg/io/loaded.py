@@ -65,6 +65,9 @@ class LoadedImage:
     header
         What the format needs to write labels back: nibabel's header, an :class:`ItkGrid`, the axes of a TIFF (such as
         ``"TZYX"``), or None.
+    source_files
+        The files that the planes of axis 0 came from, in their order, where there is one for each (DICOM series,
+        folders of slices); empty otherwise.
     """
 
     data: NDArray[Any] = field(repr=False)
@@ -75,6 +78,7 @@ class LoadedImage:
     units: str | None = None
     affine: NDArray[np.float64] | None = field(default=None, repr=False)
     header: Any = field(default=None, repr=False)
+    source_files: tuple[Path, ...] = field(default=(), repr=False)
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
