@@ -103,46 +103,32 @@ def _rising(limits: Any) -> tuple[float, float] | None:
 def lazy_level(file: Path, level: int) -> Any:
     """Return a level of the first image of a TIFF as a dask array, in the file's own order of axes."""
     pages = _Pages(file, level)
-    array = pages.array()
+    array = pages.array
     shape, dtype = tuple(array.shape), array.dtype
     flat = 3 if len(shape) > 2 and shape[-1] in (3, 4) else 2
     return lazy_array(pages.read, shape, dtype, blocks_of(shape, dtype.itemsize, array.chunks, flat), file)
 
 
 class _Pages:
-    """Reads parts of a TIFF, which is opened again after it was gone."""
+    """Reads parts of a TIFF, whose index is kept; the file itself is open only while it is read.
+
+    So it can be moved and deleted, and a share that comes back is read again.
+    """
 
     def __init__(self, file: Path, level: int) -> None:
-        self._file, self._level = file, level
-        self._lock = threading.Lock()
-        self._store: Any = None
-        self._array: Any = None
-
-    def array(self) -> Any:
-        """Return the image as a zarr array."""
         import tifffile
         import zarr
 
-        with self._lock:
-            if self._array is None:
-                self._store = tifffile.imread(self._file, aszarr=True, series=0, level=self._level)
-                self._array = zarr.open(self._store, mode="r")
-            return self._array
+        self._lock = threading.Lock()
+        with tifffile.TiffFile(file) as tiff:
+            self._handle = tiff.filehandle
+            self.array: Any = zarr.open(tiff.series[0].aszarr(level=level), mode="r")
 
     def read(self, where: tuple[slice, ...]) -> NDArray[Any]:
         """Return the part between some slices."""
-        # Missing pages read as the fill value: of a file that went away that would be all of them.
-        if not self._file.exists():
-            self._close()
-            raise FileNotFoundError(2, "the file is not there")
-        try:
-            return np.asarray(self.array()[where])
-        except OSError:
-            self._close()
-            return np.asarray(self.array()[where])
-
-    def _close(self) -> None:
         with self._lock:
-            store, self._store, self._array = self._store, None, None
-        if store is not None:
-            store.close()
+            self._handle.open()
+            try:
+                return np.asarray(self.array[where])
+            finally:
+                self._handle.close()
