@@ -167,7 +167,9 @@ def test_slopes_inverted_and_compressed_values(tmp_path: Path) -> None:
 
 def test_many_frames_with_places_are_a_volume_and_without_a_film(tmp_path: Path) -> None:
     frames = np.stack([values(number) for number in range(5)])
-    film = write_slice(tmp_path / "film.dcm", 0, generate_uid(), STRAIGHT, pixels=frames, NumberOfFrames=5, FrameTime=40)
+    film = write_slice(
+        tmp_path / "film.dcm", 0, generate_uid(), STRAIGHT, pixels=frames, NumberOfFrames=5, FrameTime=40
+    )
     loaded = read_image(film)
     assert (loaded.data.shape, loaded.shown.axes) == ((5, *SIZE), "tyx")
     assert loaded.spacing == (0.04, 0.75, 0.5)

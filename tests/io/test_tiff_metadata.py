@@ -67,7 +67,9 @@ def test_ome_tiff_names_its_channels_and_sizes(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("planar", ["contig", "separate"])
 @pytest.mark.parametrize("large", [False, True])
-def test_colours_in_pixels_or_in_planes(planar: str, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_colours_in_pixels_or_in_planes(
+    planar: str, large: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     colours = np.random.default_rng(2).integers(0, 255, (4, 25, 31, 3)).astype(np.uint8)
     written = colours if planar == "contig" else np.moveaxis(colours, -1, 1)
     tifffile.imwrite(tmp_path / "rgb.tif", written, photometric="rgb", planarconfig=planar)
@@ -79,7 +81,9 @@ def test_colours_in_pixels_or_in_planes(planar: str, large: bool, tmp_path: Path
     np.testing.assert_array_equal(np.asarray(data), colours)
 
 
-@pytest.mark.parametrize("options", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, ZYX | {"imagej": True}, ZYX | {"ome": True}])
+@pytest.mark.parametrize(
+    "options", [{}, {"compression": "zlib"}, {"tile": (16, 16)}, ZYX | {"imagej": True}, ZYX | {"ome": True}]
+)
 def test_large_stacks_are_read_plane_by_plane(options: dict, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_iseg.io.tiff_files.SMALL", 0)
     file = tmp_path / "stack.tif"
@@ -113,7 +117,9 @@ def test_values_of_every_type(dtype: str, tmp_path: Path) -> None:
     if dtype == "complex64":
         values = (values * (3 + 4j)).astype(dtype)
     # tifffile writes in the byte order that it is told, not in that of the values.
-    tifffile.imwrite(tmp_path / "values.tif", values, byteorder=">" if dtype[0] == ">" else "<", photometric="minisblack")
+    tifffile.imwrite(
+        tmp_path / "values.tif", values, byteorder=">" if dtype[0] == ">" else "<", photometric="minisblack"
+    )
     loaded = read_image(tmp_path / "values.tif")
     assert loaded.data.dtype.isnative
     if dtype == "complex64":

@@ -50,7 +50,12 @@ def write_ome(path: Path, version: str, data: np.ndarray = DATA, *, labels: bool
     }
     channels = [
         {"label": "DAPI", "color": "0000FF", "window": {"start": 10, "end": 500, "min": 0, "max": 900}, "active": True},
-        {"label": "actin", "color": "FF8000", "window": {"start": 0, "end": 700, "min": 0, "max": 900}, "active": False},
+        {
+            "label": "actin",
+            "color": "FF8000",
+            "window": {"start": 0, "end": 700, "min": 0, "max": 900},
+            "active": False,
+        },
     ]
     say(group, version, {"multiscales": [image | ({"version": version} if version == "0.4" else {})]})
     say(group, version, {"omero": {"channels": channels}})
@@ -58,14 +63,18 @@ def write_ome(path: Path, version: str, data: np.ndarray = DATA, *, labels: bool
         drawn = group.create_group("labels")
         say(drawn, version, {"labels": ["nuclei"]})
         nuclei = drawn.create_group("nuclei")
-        nuclei.create_array("0", shape=data[:, :1].shape, dtype=np.int32, chunks=(1, 1, 2, 16, 16))[:] = data[:, :1] > 99
+        nuclei.create_array("0", shape=data[:, :1].shape, dtype=np.int32, chunks=(1, 1, 2, 16, 16))[:] = (
+            data[:, :1] > 99
+        )
         set_ = [{"path": "0", "coordinateTransformations": steps(1)}]
         say(nuclei, version, {"multiscales": [{"axes": AXES, "datasets": set_, "version": version}], "image-label": {}})
     return path
 
 
 def say(group: zarr.Group, version: str, facts: dict[str, Any]) -> None:
-    group.attrs.update(facts if version == "0.4" else {"ome": {**group.attrs.get("ome", {"version": version}), **facts}})
+    group.attrs.update(
+        facts if version == "0.4" else {"ome": {**group.attrs.get("ome", {"version": version}), **facts}}
+    )
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -96,11 +105,14 @@ def test_what_ome_zarr_itself_writes_opens_the_same(tmp_path: Path) -> None:
     from ome_zarr.writer import write_image
 
     group = zarr.open_group(tmp_path / "theirs.zarr", mode="w")
-    place = [[{"type": "scale", "scale": [2, 0.5, 0.25]}]]
-    write_image(DATA[0, 0], group, axes="zyx", coordinate_transformations=place, scaler=None)
+    units = dict.fromkeys("zyx", "nanometer")
+    write_image(
+        DATA[0, 0], group, axes="zyx", scale={"z": 2, "y": 0.5, "x": 0.25}, axes_units=units, scale_factors=(2,)
+    )
     ((data, attributes, _),) = open_layers(tmp_path / "theirs.zarr")
     np.testing.assert_array_equal(data, DATA[0, 0])
     assert attributes["scale"] == (2, 0.5, 0.25)
+    assert attributes["units"] == ("nm",) * 3
 
 
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
@@ -130,14 +142,20 @@ def test_missing_chunks_are_empty_and_a_missing_folder_is_told(tmp_path: Path, m
 @pytest.mark.parametrize("version", ["0.4", "0.5"])
 def test_an_address_is_read_chunk_by_chunk(version: str, tmp_path: Path, site: Site) -> None:
     path = write_ome(tmp_path / "embryo.zarr", version)
-    site.files.update({f"/{file.relative_to(tmp_path)}": file.read_bytes() for file in path.rglob("*") if file.is_file()})
+    site.files.update(
+        {f"/{file.relative_to(tmp_path)}": file.read_bytes() for file in path.rglob("*") if file.is_file()}
+    )
     address = f"{site.address}/embryo.zarr"
     assert get_reader(address) is not None
     first, second, labels = open_layers(address)
     assert (second[1]["name"], labels[1]["name"]) == ("embryo actin", "nuclei")
     site.asked.clear()
     np.testing.assert_array_equal(np.asarray(first[0][0][0, 4]), DATA[0, 0, 4])
-    read = {name for name, _, status in site.asked if status == 200 and "zarr.json" not in name and ".z" not in name.rpartition("/")[2]}
+    read = {
+        name
+        for name, _, status in site.asked
+        if status == 200 and "zarr.json" not in name and ".z" not in name.rpartition("/")[2]
+    }
     # A chunk holds planes 4 and 5; the plane needs 3 x 2 of them.
     assert len(read) == 6
     site.files.clear()

@@ -238,9 +238,7 @@ def _frame_places(header: Any) -> tuple[Any, Any, tuple[float, float, float]] | 
     return np.asarray(plane.ImageOrientationPatient, float), np.asarray(positions, float), (row, column, thickness)
 
 
-def _with_shown(
-    loaded: LoadedImage, header: Any, name: str, axes: str, notes: tuple[str, ...]
-) -> LoadedImage:
+def _with_shown(loaded: LoadedImage, header: Any, name: str, axes: str, notes: tuple[str, ...]) -> LoadedImage:
     from dataclasses import replace
 
     facts = {
@@ -256,7 +254,9 @@ def _with_shown(
         inverted=header.get("PhotometricInterpretation") == "MONOCHROME1",
         facts=facts,
         notes=tuple(f"{name}: {note}" for note in notes),
-        units=tuple("s" if axis == "t" and loaded.header is None else "mm" if axis in "zyx" else "pixel" for axis in axes),
+        units=tuple(
+            "s" if axis == "t" and loaded.header is None else "mm" if axis in "zyx" else "pixel" for axis in axes
+        ),
     )
     return replace(loaded, shown=shown)
 
@@ -264,7 +264,10 @@ def _with_shown(
 def _window(header: Any) -> tuple[float, float] | None:
     """Return the first window that the header recommends as (lowest, highest)."""
     centre, width = header.get("WindowCenter"), header.get("WindowWidth")
-    first = [value[0] if hasattr(value, "__len__") and not isinstance(value, str) and len(value) else value for value in (centre, width)]
+    first = [
+        value[0] if hasattr(value, "__len__") and not isinstance(value, str) and len(value) else value
+        for value in (centre, width)
+    ]
     try:
         middle, size = (float(value) for value in first)
     except (TypeError, ValueError):

@@ -86,7 +86,9 @@ def layers_of(loaded: LoadedImage, source: str) -> list[LayerData]:
     if 0 < len(shown.channels) <= _MOST_CHANNELS and "c" in shown.axes:
         axis = shown.axes.index("c")
         for number, channel in enumerate(shown.channels):
-            layers.append(_channel_layer(_one_channel(loaded, axis, number), channel, number, source, len(shown.channels)))
+            layers.append(
+                _channel_layer(_one_channel(loaded, axis, number), channel, number, source, len(shown.channels))
+            )
     else:
         layers.append(_layer(loaded, source))
     return layers + [_layer(part, source) for part in shown.parts]

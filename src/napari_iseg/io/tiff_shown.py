@@ -63,7 +63,11 @@ def _of_imagej(said: dict[str, Any], count: int) -> tuple[tuple[Channel, ...], t
         name = str(names[number]) if len(names) == count else None
         channels.append(Channel(name=name, colour=colour, limits=_rising(limits)))  # type: ignore[arg-type]
     limits = _rising((said["min"], said["max"])) if "min" in said and "max" in said and count < 2 else None
-    return tuple(channels), limits, _TIMES.get(str(said.get("tunit", "")).lower(), "s" if said.get("finterval") else "pixel")
+    return (
+        tuple(channels),
+        limits,
+        _TIMES.get(str(said.get("tunit", "")).lower(), "s" if said.get("finterval") else "pixel"),
+    )
 
 
 def _of_ome(xml: str, count: int) -> tuple[tuple[Channel, ...], str]:

@@ -190,9 +190,7 @@ def _multiscale(path: str, group: Any, facts: dict[str, Any], *, lazy: bool) -> 
         levels=tuple(levels) if len(levels) > 1 and not isinstance(levels[0], np.ndarray) else (),
     )
     header = axes.upper()
-    return LoadedImage(
-        levels[0], Path(path), "zarr", rgb, spacing, unit_of(axes, units), None, header, shown=shown
-    )
+    return LoadedImage(levels[0], Path(path), "zarr", rgb, spacing, unit_of(axes, units), None, header, shown=shown)
 
 
 def _labels(path: str, group: Any, *, lazy: bool) -> Iterator[LoadedImage]:
