@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pydicom
@@ -15,6 +15,9 @@ from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.io import read_image
 from napari_iseg.io.choices import choices_in
 from napari_iseg.io.readers import open_layers
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 STUDY = generate_uid()
 SIZE = (9, 13)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dask.array as da
@@ -17,6 +16,8 @@ from napari_iseg.io.choices import choices_in
 from napari_iseg.io.readers import get_reader, open_layers
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.web import Site
 
 DATA = np.random.default_rng(5).integers(0, 900, (1, 2, 6, 33, 21)).astype(np.uint16)

@@ -18,11 +18,11 @@ from napari_iseg.ui._choice_dialog import ChoiceDialog
 from napari_iseg.ui._reading import Opening
 from napari_iseg.ui._workers import Workers
 
-from .conftest import Hand  # noqa: TID252 - the tests are no package
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
+
+    from .conftest import Hand
 
 STACK = np.random.default_rng(6).integers(0, 3000, (11, 60, 80)).astype(np.uint16)
 

@@ -96,7 +96,7 @@ def _read(case: str, images: Mapping[str, Path], reference: Path | None) -> Load
                 f"The modalities of {case} lie on different grids: {first.source.name} has {first.data.shape}, "
                 f"{kind} has {volume.data.shape}; open their files one by one."
             )
-    parts = ()
+    parts: tuple[LoadedImage, ...] = ()
     if reference is not None:
         labels = _volume(reference)
         if labels.data.shape == first.data.shape:

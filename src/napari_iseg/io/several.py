@@ -94,7 +94,7 @@ def pick(choices: Sequence[Choice], name: str | None, source: str) -> tuple[Choi
 
 
 def unique_names(choices: Sequence[Choice]) -> list[Choice]:
-    """Number the choices that have the name of an earlier one."""
+    """Give numbers to the choices that have the name of an earlier one."""
     seen: dict[str, int] = {}
     named = []
     for choice in choices:

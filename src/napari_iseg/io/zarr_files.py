@@ -180,7 +180,8 @@ def _multiscale(path: str, group: Any, facts: dict[str, Any], *, lazy: bool) -> 
     if rgb:
         at = axes.index("c")
         levels = [np.moveaxis(level, at, -1) for level in levels]
-        axes, units, spacing, origin = (item[:at] + item[at + 1 :] for item in (axes, units, spacing, origin))
+        axes, units = axes[:at] + axes[at + 1 :], units[:at] + units[at + 1 :]
+        spacing, origin = spacing[:at] + spacing[at + 1 :], origin[:at] + origin[at + 1 :]
         channels = ()
     shown = Shown(
         axes=axes,
@@ -237,7 +238,7 @@ def _taken(array: Any, path: str, *, lazy: bool) -> Any:
             raise FileNotFoundError(2, "the folder is not there")
         return np.asarray(array[where])
 
-    if lazy and array.nbytes > SMALL or (lazy and is_address(path)):
+    if (lazy and array.nbytes > SMALL) or (lazy and is_address(path)):
         blocks = blocks_of(array.shape, array.dtype.itemsize, array.chunks)
         return lazy_array(read, array.shape, array.dtype, blocks, path)
     try:

@@ -57,7 +57,7 @@ class ChoiceDialog(QDialog):
         self.list.setAlternatingRowColors(True)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         for choice in self._choices:
-            size = " × ".join(map(str, choice.shape))
+            size = " x ".join(map(str, choice.shape))
             item = QTreeWidgetItem([choice.name, size, choice.dtype, choice.description])
             for column in range(len(_COLUMNS)):
                 item.setToolTip(column, choice.words)

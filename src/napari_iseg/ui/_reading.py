@@ -105,7 +105,7 @@ class Opening:
         """Open files, folders or addresses, each as an image of its own."""
         for path in paths:
             if holds_choices(path) and split_choice(path)[1] is None:
-                self._workers.start(lambda _cancelled, path=path: choices_in(path), partial(self._ask, path), _fail)
+                self._workers.start(partial(_list, path), partial(self._ask, path), _fail)
             else:
                 self._read(path)
 
@@ -115,7 +115,7 @@ class Opening:
             return
         dialog = ChoiceDialog(path, choices, self._parent)
         self.dialog = dialog
-        dialog.accepted.connect(lambda: [self._read(f"{path}{SEPARATOR}{name}") for name in dialog.chosen])
+        dialog.accepted.connect(lambda: self.open(f"{path}{SEPARATOR}{name}" for name in dialog.chosen))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
@@ -129,6 +129,10 @@ class Opening:
         if first:
             self._viewer.reset_view()
         tell_notes(layers)
+
+
+def _list(path: str, _cancelled: Callable[[], bool]) -> list[Choice]:
+    return choices_in(path)
 
 
 def _fail(error: Exception) -> None:
