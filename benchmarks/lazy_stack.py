@@ -109,7 +109,7 @@ def measure(path: Path, *, dock: bool) -> dict[str, Any]:
     viewer.add_image(np.zeros((3, 64, 64), np.uint8))
     if dock:
         viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
-    pause(1.0)
+    pause(1000)
     # Libraries are part of the bare viewer: a second stack opens with them in memory.
     bare = resident_megabytes()
     began = time.perf_counter()

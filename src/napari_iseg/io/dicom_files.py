@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_iseg.errors import ImageError
-from napari_iseg.io.dicom_headers import DicomStack, normal_of, read_header, stacks_in
+from napari_iseg.io.dicom_headers import DicomStack, gaps_in, normal_of, read_header
 from napari_iseg.io.files import damaged
 from napari_iseg.io.geometry import itk_to_ras
 from napari_iseg.io.lazily import SMALL, lazy_array
@@ -39,11 +40,6 @@ def read_dicom(file: Path) -> LoadedImage:
             "again."
         )
     return read_stack(DicomStack((file,), (header,)), lazy=False)
-
-
-def read_series(folder: Path, position: int, *, lazy: bool = True) -> LoadedImage:
-    """Read a stack of a folder by its position among :func:`stacks_in`."""
-    return read_stack(stacks_in(folder)[position], lazy=lazy)
 
 
 def read_stack(stack: DicomStack, *, lazy: bool = True) -> LoadedImage:
@@ -205,8 +201,6 @@ def _of_frames(file: Path, header: Any) -> LoadedImage:
         row, column = _pixel_size(header)
         spacing, axes, grid = (float(header.get("FrameTime", 1000) or 1000) / 1000, row, column), "tyx", None
     else:
-        from napari_iseg.io.dicom_headers import gaps_in
-
         turned, positions, (row, column, thickness) = placed
         places = positions @ normal_of(turned)
         order = np.argsort(places, kind="stable")
@@ -225,7 +219,7 @@ def _of_frames(file: Path, header: Any) -> LoadedImage:
 
 
 def _frame_places(header: Any) -> tuple[Any, Any, tuple[float, float, float]] | None:
-    """Return the cosines, the position of every frame and (row, column, slice) sizes; None if they are not all there."""
+    """Return the cosines, every frame's position and (row, column, slice) sizes; None if one of them is not there."""
     try:
         shared, frames = header.SharedFunctionalGroupsSequence[0], header.PerFrameFunctionalGroupsSequence
         measures = (shared if "PixelMeasuresSequence" in shared else frames[0]).PixelMeasuresSequence[0]
@@ -239,8 +233,6 @@ def _frame_places(header: Any) -> tuple[Any, Any, tuple[float, float, float]] | 
 
 
 def _with_shown(loaded: LoadedImage, header: Any, name: str, axes: str, notes: tuple[str, ...]) -> LoadedImage:
-    from dataclasses import replace
-
     facts = {
         "study_uid": str(header.get("StudyInstanceUID", "")),
         "series_uid": str(header.get("SeriesInstanceUID", "")),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DicomStack", "is_dicom", "read_header", "stacks_in"]
+__all__ = ["DicomStack", "gaps_in", "is_dicom", "normal_of", "read_header", "stacks_in"]
 
 _MARK_AT, _MARK = 128, b"DICM"
 # A folder of a CD has folders of patients, studies and series.
@@ -176,6 +176,7 @@ def _repeated(members: list[tuple[Path, Any]], at: dict[float, Any]) -> tuple[st
 
 
 def gaps_in(places: list[float]) -> tuple[str, ...]:
+    """Return a sentence where slices at rising places, in mm, are missing or lie unevenly; else nothing."""
     if len(places) < 3:
         return ()
     steps = np.diff(places)

@@ -95,8 +95,6 @@ def read_hdf5(file: Path, name: str, *, lazy: bool = True) -> LoadedImage:
     if data is None:
         blocks = blocks_of(shape, dtype.itemsize, native, 3 if rgb else 2)
         data = lazy_array(read, shape, dtype, blocks, file)
-    elif axes[-1] == "c" and not rgb:
-        pass
     if axes[-1] == "c" and not rgb and len(shape) > 2:
         data, axes = np.moveaxis(data, -1, 0), f"c{axes[:-1]}"
     if rgb:

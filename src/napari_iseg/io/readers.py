@@ -132,8 +132,8 @@ def _layer(loaded: LoadedImage, source: str) -> LayerData:
         return data, attributes, "labels"
     attributes["rgb"] = loaded.rgb
     limits = shown.limits
-    if limits is None and not isinstance(loaded.data, np.ndarray):
-        limits = middle_limits(shown.levels[-1] if shown.levels else loaded.data, rgb=loaded.rgb)
+    if limits is None and (shown.levels or not isinstance(data, np.ndarray)):
+        limits = middle_limits(shown.levels[-1] if shown.levels else data, rgb=loaded.rgb)
     if limits is not None and not loaded.rgb:
         attributes["contrast_limits"] = limits
     if shown.inverted:
