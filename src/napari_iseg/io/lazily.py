@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from collections import OrderedDict
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ SMALL = 2**26
 """Bytes; what is not larger is read at once: it is quicker to work with and does not depend on the file any more."""
 
 _BLOCK = 2**24
+_KEPT = 2**27
 
 
 def blocks_of(shape: Sequence[int], itemsize: int, native: Sequence[int] | None = None, flat: int = 2) -> list[int]:
@@ -75,18 +78,22 @@ def lazy_array(
     -------
     dask.array.Array
         A block that cannot be read raises an ImageError that names the source, each time it is looked at, so that what
-        comes back can be seen again.
+        comes back can be seen again. The blocks read last are kept, 128 MB of them.
     """
     import dask.array as da
     from dask.array.core import normalize_chunks
 
     chunks = normalize_chunks(tuple(blocks), shape=tuple(shape))
+    recent = _Recent()
 
     def block(block_info: Any = None) -> NDArray[Any]:
-        place = block_info[None]["array-location"]
+        place = tuple(block_info[None]["array-location"])
         where = tuple(slice(int(start), int(stop)) for start, stop in place)
+        known = recent.get(place)
+        if known is not None:
+            return known
         try:
-            values = read(where)
+            values = np.asarray(read(where))
         except ImageError:
             raise
         except Exception as error:
@@ -94,9 +101,36 @@ def lazy_array(
                 f"A part of {source} cannot be read any more ({_reason(error)}); check that the disk, share or address "
                 "is there, and go to the plane again."
             ) from error
-        return np.asarray(values)
+        recent.put(place, values)
+        return values
 
     return da.map_blocks(block, chunks=chunks, dtype=np.dtype(dtype), meta=np.empty((0,) * len(chunks), dtype))
+
+
+class _Recent:
+    """The blocks that were read last, within a bound: dask's own cache would fill a quarter of the memory with them."""
+
+    def __init__(self) -> None:
+        self._blocks: OrderedDict[Any, NDArray[Any]] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def get(self, place: Any) -> NDArray[Any] | None:
+        """Return a block if it is still here."""
+        with self._lock:
+            block = self._blocks.get(place)
+            if block is not None:
+                self._blocks.move_to_end(place)
+            return block
+
+    def put(self, place: Any, block: NDArray[Any]) -> None:
+        """Keep a block; those looked at longest ago go."""
+        with self._lock:
+            if place not in self._blocks:
+                self._blocks[place] = block
+                self._bytes += block.nbytes
+            while self._bytes > _KEPT and len(self._blocks) > 1:
+                self._bytes -= self._blocks.popitem(last=False)[1].nbytes
 
 
 def middle_limits(data: Any, *, rgb: bool = False) -> tuple[float, float] | None:

@@ -126,6 +126,9 @@ def _layer(loaded: LoadedImage, source: str) -> LayerData:
     if len(set(shown.axes)) == axes and "?" not in shown.axes:
         attributes["axis_labels"] = tuple(shown.axes)
     data: Any = loaded.data
+    if shown.levels or not isinstance(data, np.ndarray):
+        # What was read last is kept within a bound; napari would keep as much again and more.
+        attributes["cache"] = False
     if shown.levels:
         data, attributes["multiscale"] = list(shown.levels), True
     if shown.labels or is_label_image(loaded):
