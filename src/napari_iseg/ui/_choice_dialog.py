@@ -54,7 +54,6 @@ class ChoiceDialog(QDialog):
         self.list.setToolTip("Take several with Ctrl or Shift.")
         self.list.setHeaderLabels(_COLUMNS)
         self.list.setRootIsDecorated(False)
-        self.list.setAlternatingRowColors(True)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         for choice in self._choices:
             size = " x ".join(map(str, choice.shape))
