@@ -42,9 +42,8 @@ def test_volumes_become_image_layers(source: Path) -> None:
 def test_other_files_are_left_to_others(source: Path) -> None:
     assert get_reader([str(source), str(source)]) is None
     assert get_reader("picture.png") is None
-    assert get_reader("stack.tif") is None
     assert get_reader([str(source)]) is not None
-    for name in ("a.NII", "a.mha", "a.mhd", "a.nrrd"):
+    for name in ("a.NII", "a.mha", "a.mhd", "a.nrrd", "a.ome.tif", "a.h5", "a.dcm", "http://a.org/b.zarr", "a.h5::b"):
         assert get_reader(name) is not None
 
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_iseg.io.shown import Shown, along_axes
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -14,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ItkGrid", "Kind", "LoadedImage"]
 
-Kind = Literal["nifti", "simpleitk", "tiff", "png"]
+Kind = Literal["nifti", "simpleitk", "tiff", "png", "dicom", "zarr", "hdf5", "slices"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class LoadedImage:
     data
         The values, slowest axis first as napari shows them. A file's own (i, j, k, t) order, as NIfTI and ITK count,
         is turned round to (t, k, j, i), so that axis 0 goes through the slices. PNG is (row, column); TIFF keeps its
-        order of pages. With ``rgb`` the last axis holds 3 or 4 colours.
+        order of pages. With ``rgb`` the last axis holds 3 or 4 colours. A dask array where it was opened lazily.
     source
         The file.
     kind
@@ -63,8 +65,14 @@ class LoadedImage:
         4 x 4, from voxel (i, j, k) - the last three axes of ``data`` in reverse - to RAS+ world millimetres, or None
         for formats without a world.
     header
-        What the format needs to write labels back: nibabel's header, an :class:`ItkGrid`, the axes of a TIFF (such as
-        ``"TZYX"``), or None.
+        What the format needs to write labels back: nibabel's header, an :class:`ItkGrid` (also of DICOM), the axes of
+        a TIFF (such as ``"TZYX"``), or None.
+    source_files
+        The files that the planes of axis 0 came from, in their order, where there is one for each (DICOM series,
+        folders of slices); with time in front, all slices of the first point in time, then those of the second. Empty
+        otherwise.
+    shown
+        What else the file says about how it is to be shown, and of whom it is.
     """
 
     data: NDArray[Any] = field(repr=False)
@@ -75,6 +83,8 @@ class LoadedImage:
     units: str | None = None
     affine: NDArray[np.float64] | None = field(default=None, repr=False)
     header: Any = field(default=None, repr=False)
+    source_files: tuple[Path, ...] = field(default=(), repr=False)
+    shown: Shown = field(default=Shown(), repr=False)
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
@@ -89,6 +99,22 @@ class LoadedImage:
         The rotation of ``affine`` is left out on purpose: a rotated layer cannot be sliced along its own planes.
         """
         return self.spacing
+
+    @property
+    def translate(self) -> tuple[float, ...]:
+        """The ``translate`` of the image's layer: where pixel 0 lies along the direction of every axis.
+
+        Of an oblique grid it is the place along the grid's own axes, so that two volumes of one orientation lie where
+        they belong to each other.
+        """
+        axes = len(self.grid_shape)
+        if self.shown.origin:
+            return self.shown.origin
+        place = [0.0] * axes
+        if self.affine is not None:
+            for axis, at in zip(range(axes - 1, -1, -1), along_axes(self.affine), strict=False):
+                place[axis] = at
+        return tuple(place)
 
     @property
     def array_affine(self) -> NDArray[np.float64] | None:

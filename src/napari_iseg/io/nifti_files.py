@@ -9,7 +9,9 @@ import numpy as np
 
 from napari_iseg.io.files import damaged, too_large
 from napari_iseg.io.geometry import itk_to_ras
+from napari_iseg.io.lazily import SMALL, lazy_array
 from napari_iseg.io.loaded import ItkGrid, LoadedImage
+from napari_iseg.io.shown import Shown
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,13 +20,21 @@ if TYPE_CHECKING:
 
 __all__ = ["read_nifti", "write_nifti"]
 
+_TIMES = {"sec": "s", "msec": "ms", "usec": "us"}
 _UNITS = {"mm": "mm", "micron": "um", "meter": "m"}
 _LABEL_INTENT = 1002
 _COLOURS = {("R", "G", "B"), ("R", "G", "B", "A")}
 
 
-def read_nifti(file: Path) -> LoadedImage:
+def read_nifti(file: Path, *, lazy: bool = False) -> LoadedImage:
     """Read a NIfTI-1 or NIfTI-2 file; its axes come out in reverse, a scaled integer image as float.
+
+    Parameters
+    ----------
+    file
+        The file.
+    lazy
+        Whether a large one that is not compressed stays in the file.
 
     Raises
     ------
@@ -42,7 +52,7 @@ def read_nifti(file: Path) -> LoadedImage:
         image: Any = nib.load(file)
         if not isinstance(image, SpatialImage):
             raise damaged(file, "a NIfTI volume")
-        values = np.asanyarray(image.dataobj)
+        values = _whole_or_lazy(image, file, lazy=lazy)
     except MemoryError as error:
         raise too_large(file) from error
     except broken as error:
@@ -51,7 +61,8 @@ def read_nifti(file: Path) -> LoadedImage:
     zooms = [float(zoom) for zoom in image.header.get_zooms()]
     zooms += [1.0] * (values.ndim - len(zooms))
     header: Any = image.header
-    units = _UNITS.get(header.get_xyzt_units()[0])
+    space, time = header.get_xyzt_units()
+    units, axes = _UNITS.get(space), "tzyx"[-values.ndim :] if values.ndim <= 4 else ""
     return LoadedImage(
         data=data,
         source=file,
@@ -61,6 +72,11 @@ def read_nifti(file: Path) -> LoadedImage:
         units=units,
         affine=np.array(image.affine, dtype=float),
         header=image.header.copy(),
+        shown=Shown(
+            axes=axes,
+            units=tuple(_TIMES.get(time, "pixel") if axis == "t" else units or "pixel" for axis in axes),
+            limits=_display_limits(header),
+        ),
     )
 
 
@@ -105,13 +121,33 @@ def write_nifti(file: Path, labels: NDArray[Any], like: LoadedImage | None, spac
     nib.save(image, file)
 
 
+def _whole_or_lazy(image: Any, file: Path, *, lazy: bool) -> Any:
+    """Return the values in the file's own order of axes, small or compressed ones as an array."""
+    proxy = image.dataobj
+    size = int(np.prod(proxy.shape)) * proxy.dtype.itemsize
+    if not lazy or size <= SMALL or file.name.lower().endswith(".gz") or proxy.dtype.names:
+        return np.asanyarray(proxy)
+    if file.stat().st_size < proxy.offset + size:
+        raise OSError("cut off")
+    # One value tells the type after scaling.
+    dtype = np.asarray(proxy[(slice(0, 1),) * len(proxy.shape)]).dtype
+    blocks = [*proxy.shape[:2], *[1] * (len(proxy.shape) - 2)]
+    return lazy_array(lambda where: np.asarray(proxy[where]), proxy.shape, dtype.newbyteorder("="), blocks, file)
+
+
+def _display_limits(header: Any) -> tuple[float, float] | None:
+    low, high = float(header["cal_min"]), float(header["cal_max"])
+    return (low, high) if np.isfinite([low, high]).all() and low < high else None
+
+
 def _turned(values: NDArray[Any]) -> tuple[NDArray[Any], bool]:
     """Reverse the axes; colours, which NIfTI keeps inside a voxel, become the last axis."""
     if values.dtype.names in _COLOURS:
         turned = values.T
         return np.stack([turned[name] for name in values.dtype.names or ()], axis=-1), True
     # Byte-swapped values are slow everywhere and torch refuses them.
-    return values.T.astype(values.dtype.newbyteorder("="), copy=False), False
+    native = values if values.dtype.isnative else values.astype(values.dtype.newbyteorder("="))
+    return native.T, False
 
 
 def _affine(like: LoadedImage | None, spacing: tuple[float, ...]) -> NDArray[np.float64]:

@@ -8,13 +8,16 @@ import struct
 import threading
 import zlib
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_iseg.errors import ImageError
 from napari_iseg.io.files import damaged, too_large
+from napari_iseg.io.lazily import SMALL
 from napari_iseg.io.loaded import LoadedImage
+from napari_iseg.io.tiff_shown import lazy_level, shown_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,11 +46,18 @@ _BROKEN += (AssertionError, ArithmeticError, AttributeError)
 _IMAGEJ_AXES = "TZCYX"
 
 
-def read_tiff(file: Path) -> LoadedImage:
+def read_tiff(file: Path, *, lazy: bool = False) -> LoadedImage:
     """Read the first (of a pyramid: the largest) image of a TIFF file.
 
     Samples that are colours go last, samples that are not go first. The spacing is taken from ImageJ's or OME's
     description or from our own; a bare resolution in dots per inch says nothing about the specimen and is left.
+
+    Parameters
+    ----------
+    file
+        The file.
+    lazy
+        Whether a large one stays in the file, with all the levels of a pyramid.
 
     Raises
     ------
@@ -62,8 +72,13 @@ def read_tiff(file: Path) -> LoadedImage:
             size = file.stat().st_size
             if said or any(_beyond(page, size) for page in series.pages):
                 raise ImageError("cut off")
-            data, axes, rgb = _arranged(series.asarray(), series.axes)
+            large = lazy and series.nbytes > SMALL
+            data, axes, rgb = _arranged(lazy_level(file, 0) if large else series.asarray(), series.axes)
             spacing, units = _spacing(tiff, axes)
+            shown = shown_of(tiff, axes, units)
+            if large and len(series.levels) > 1:
+                further = [_arranged(lazy_level(file, level), series.axes)[0] for level in range(1, len(series.levels))]
+                shown = replace(shown, levels=(data, *further))
     except MemoryError as error:
         raise too_large(file) from error
     except _BROKEN as error:
@@ -72,7 +87,7 @@ def read_tiff(file: Path) -> LoadedImage:
                 f"{file} is compressed in a way that needs imagecodecs; pip install imagecodecs."
             ) from error
         raise damaged(file, "a TIFF image") from error
-    return LoadedImage(data, file, "tiff", rgb, spacing, units, None, axes)
+    return LoadedImage(data, file, "tiff", rgb, spacing, units, None, axes, shown=shown)
 
 
 def write_tiff(file: Path, labels: NDArray[Any], like: LoadedImage | None, spacing: tuple[float, ...]) -> None:

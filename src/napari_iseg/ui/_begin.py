@@ -11,6 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QPushButton
 
 from napari_iseg.errors import IsegError
 from napari_iseg.io.samples import open_cell, open_gland, open_head
+from napari_iseg.ui._reading import Opening
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,6 +51,7 @@ class BeginPanel(QFrame):
         self._controller = controller
         self._workers = workers
         self._job: Job | None = None
+        self._opening = Opening(viewer, workers, self)
         self.setFrameShape(QFrame.Shape.StyledPanel)
         self.label = QLabel()
         self.label.setWordWrap(True)
@@ -87,7 +89,8 @@ class BeginPanel(QFrame):
     def _ask(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(self.window(), "Open an image")
         if paths:
-            self._viewer.open(paths)
+            # Not by napari: where several readers know a file it would ask which one, here that is no question.
+            self._opening.open(paths)
 
     def _open_sample(self, name: str, read: Callable[[], list[Any]], _checked: bool = False) -> None:
         self._say(name)

@@ -229,6 +229,8 @@ def _fill(layer: Any, data: Any, attributes: dict[str, Any]) -> None:
     layer.data = data
     layer.name = attributes["name"]
     layer.scale = attributes.get("scale") or (1,) * layer.ndim
+    layer.translate = attributes.get("translate") or (0,) * layer.ndim
+    layer.units = attributes.get("units")
     layer.metadata = attributes["metadata"]
     if not layer.rgb:
         layer.reset_contrast_limits()
