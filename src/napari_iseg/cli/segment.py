@@ -63,6 +63,7 @@ def segment(
 ) -> None:
     """Segment one object. Prompts are given in this order: mask, prompts file, boxes, scribbles, clicks."""
     from napari_iseg.io import read_image
+    from napari_iseg.io.pixel_size import pixel_size
     from napari_iseg.planes import PlaneAddress
 
     outputs = Outputs(labels=output, probability=probability, proposals=proposals, alpha=alpha)
@@ -80,7 +81,9 @@ def segment(
     from napari_iseg.inference.opening import open_session
 
     show_licence(weights)
-    session = open_session(address.take(loaded.data), method, weights=weights, device=device, options=options)
+    size = pixel_size(loaded, address.rows, address.columns)
+    plane_data = address.take(loaded.data)
+    session = open_session(plane_data, method, weights=weights, device=device, options=options, pixel_size=size)
     for prompt in given:
         session.add(prompt)
     if choose is not None:

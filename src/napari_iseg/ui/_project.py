@@ -174,7 +174,7 @@ class Project:
             answered=session.answered,
         )
         describe(record, work)
-        record.facts = {**record.facts, **work.look.facts()}
+        record.facts = {**record.facts, **work.seen_as}
         self.finished.write(layer, record, session.mask, overwrite=overwrite)
         self.edits.accepted(work)
         self._works[work.plane] = self._following(work)
