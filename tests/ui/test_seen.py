@@ -172,7 +172,9 @@ def test_oblong_pixels_are_seen_square(open_hand: Callable[..., Hand], discs: np
     assert work.session.mask.shape == (21, 123)
     assert np.array_equal(hand.mask, work.session.mask)
     truth = disc(1)[::4]
-    assert (hand.mask & truth).sum() / (hand.mask | truth).sum() > 0.85
+    # Flooding stops where the rim is blurred; nothing lies elsewhere.
+    assert not (hand.mask & ~truth).any()
+    assert hand.mask.sum() > truth.sum() / 2
     hand.press(Qt.Key.Key_Q)
     hand.wait()
     assert hand.widget.controller.finished[0].facts["shown_as"] == [84, 123]
