@@ -17,6 +17,7 @@ from napari_iseg import METHODS
 from napari_iseg.cli.given import parse_box
 from napari_iseg.inference.opening import open_session
 from napari_iseg.interactions import Box, Click
+from napari_iseg.planes import to_rgb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -205,3 +206,19 @@ def test_a_plane_with_oblong_pixels_is_segmented_as_it_is_in_the_world(run: Run,
     session.add(Click(1, 2, positive=False))
     assert np.array_equal(written > 0, session.mask)
     assert (ball & session.mask).sum() / (ball | session.mask).sum() > 0.9
+
+
+def test_a_contrast_is_chosen_by_its_name(run: Run, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:31, :47]
+    scan = np.full((31, 47), -1000, np.int16)
+    scan[(rows - 15) ** 2 + (columns - 22) ** 2 < 100] = 40
+    scan[0, 0] = 3000
+    tifffile.imwrite(tmp_path / "ct.tif", scan)
+    arguments = (tmp_path / "ct.tif", "-o", tmp_path / "out.tif", *GEODESIC, "--click", "15,22,+")
+    assert run("segment", *arguments, "--contrast", "ct-soft").code == 0
+    session = open_session(to_rgb(scan, (-160.0, 240.0)), "geodesic")
+    session.add(Click(15, 22))
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif") > 0, session.mask)
+    done = run("segment", *arguments, "--contrast", "ct-sfot")
+    assert done.code == 2
+    assert "ct-soft" in done.err
