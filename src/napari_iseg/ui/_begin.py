@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from napari.utils.notifications import show_error
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_iseg.errors import IsegError
@@ -89,9 +90,10 @@ class BeginPanel(QFrame):
         menu = QMenu(button)
         menu.setToolTipsVisible(True)
         for title, name in MORE:
-            action = menu.addAction(title)
+            action = QAction(title, menu)
             action.setToolTip(find_stack(name).terms)
             action.triggered.connect(partial(self._open_stack, title, name))
+            menu.addAction(action)
         button.setMenu(menu)
         return button
 
