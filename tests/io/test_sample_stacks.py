@@ -12,6 +12,7 @@ from PIL import Image
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.io import read_image
+from napari_iseg.io.autosave_places import autosave_folder, places_for
 from napari_iseg.io.sample_files import SampleFile, find_file, samples_folder
 from napari_iseg.io.sample_stacks import FETCHED, find_stack, open_em_stack, open_mri_stack, open_nuclei_stack
 from napari_iseg.io.samples import find_sample
@@ -140,3 +141,8 @@ def test_a_single_image_is_no_stack_and_a_stack_no_single_image() -> None:
         find_stack("cell")
     with pytest.raises(UnknownNameError, match="em_stack"):
         find_sample("em_stack")
+
+
+def test_work_on_a_drawn_stack_is_kept_in_the_users_folder() -> None:
+    source = open_em_stack()[0][1]["metadata"]["napari_iseg"]["source"]
+    assert {place.parent for place in places_for(source, "em_stack")} == {autosave_folder()}
