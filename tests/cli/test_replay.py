@@ -151,3 +151,16 @@ def test_what_cannot_be_replayed_is_said(run: Run, flat: Path, tmp_path: Path) -
     assert "no file" in run("replay", session).err
     (tmp_path / "flat.labels.tif").unlink()
     assert run("replay", tmp_path / "none.iseg.json").code == 2
+
+
+def test_an_object_seen_on_square_pixels_comes_again_bit_for_bit(run: Run, flat: Path, tmp_path: Path) -> None:
+    session = open_session(tifffile.imread(flat), WALK, pixel_size=(3.0, 1.0))
+    for click in FIRST:
+        session.add(click)
+    facts = {"shown_as": [123, 57]}
+    digest = mask_digest(session.mask)
+    item = SavedObject(1, PlaneAddress(), WALK, prompts=FIRST, mask_sha256=digest, facts=facts)
+    told = SavedSession(str(flat), (41, 57), (3.0, 1.0), (item,))
+    file = write_session(tmp_path / "flat.iseg.json", told)
+    assert run("replay", file, "-o", tmp_path / "out.tif").code == 0
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif") > 0, session.mask)

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 import imageio.v3 as imageio
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -14,7 +15,9 @@ from tests.proposing import METHODS_WITH_LEVELS
 
 from napari_iseg import METHODS
 from napari_iseg.cli.given import parse_box
-from napari_iseg.interactions import Box
+from napari_iseg.inference.opening import open_session
+from napari_iseg.interactions import Box, Click
+from napari_iseg.planes import to_rgb
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -187,3 +190,35 @@ def test_what_cannot_be_done_is_one_sentence_and_nothing_is_written(
 
 def test_boxes_parse_with_spaces_and_fractions() -> None:
     assert parse_box(" 1, 2.5 ,3,4 ") == Box((1.0, 2.5), (3.0, 4.0))
+
+
+def test_a_plane_with_oblong_pixels_is_segmented_as_it_is_in_the_world(run: Run, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:24, :120]
+    ball = np.hypot((rows - 12) * 5, columns - 60) < 40
+    volume = np.where(ball, 150, 60).astype(np.uint8)[:, None, :].repeat(7, axis=1)
+    nibabel.save(nibabel.Nifti1Image(volume.T, np.diag([1, 1, 5, 1])), tmp_path / "slices.nii.gz")
+    clicks = ("--click", "12,60,+", "--click", "1,2,-")
+    place = ("--axis", "1", "--plane", "3", "--method", "geodesic")
+    assert run("segment", tmp_path / "slices.nii.gz", "-o", tmp_path / "out.nii.gz", *place, *clicks).code == 0
+    written = np.asarray(nibabel.Nifti1Image.from_filename(tmp_path / "out.nii.gz").dataobj).T[:, 3]
+    session = open_session(volume[:, 3], "geodesic", pixel_size=(5.0, 1.0))
+    session.add(Click(12, 60))
+    session.add(Click(1, 2, positive=False))
+    assert np.array_equal(written > 0, session.mask)
+    assert (ball & session.mask).sum() / (ball | session.mask).sum() > 0.9
+
+
+def test_a_contrast_is_chosen_by_its_name(run: Run, tmp_path: Path) -> None:
+    rows, columns = np.mgrid[:31, :47]
+    scan = np.full((31, 47), -1000, np.int16)
+    scan[(rows - 15) ** 2 + (columns - 22) ** 2 < 100] = 40
+    scan[0, 0] = 3000
+    tifffile.imwrite(tmp_path / "ct.tif", scan)
+    arguments = (tmp_path / "ct.tif", "-o", tmp_path / "out.tif", *GEODESIC, "--click", "15,22,+")
+    assert run("segment", *arguments, "--contrast", "ct-soft").code == 0
+    session = open_session(to_rgb(scan, (-160.0, 240.0)), "geodesic")
+    session.add(Click(15, 22))
+    assert np.array_equal(tifffile.imread(tmp_path / "out.tif") > 0, session.mask)
+    done = run("segment", *arguments, "--contrast", "ct-sfot")
+    assert done.code == 2
+    assert "ct-soft" in done.err

@@ -10,14 +10,14 @@ import pytest
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.io import write_labels
-from napari_iseg.io.samples import find_sample, open_cell, open_gland, open_head, sample_names
+from napari_iseg.io.samples import described_samples, find_sample, open_cell, open_gland, open_head
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 def test_there_are_a_grey_image_a_colour_image_and_a_volume() -> None:
-    shapes = {name: find_sample(name).read().data.shape for name in sample_names()}
+    shapes = {name: find_sample(name).read().data.shape for name in described_samples()}
     assert shapes == {"cell": (660, 550), "gland": (512, 512, 3), "head": (24, 96, 128)}
 
 

@@ -13,7 +13,7 @@ from napari_iseg.interactions import Click
 from napari_iseg.ui._layers import WorkLayers
 from napari_iseg.ui._plane_view import shown_plane
 
-from .conftest import DISCS, FloodPredictor, Hand, disc  # noqa: TID252 - the tests are no package
+from .conftest import DISCS, FloodPredictor, Hand, disc, nearly  # noqa: TID252 - the tests are no package
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -60,7 +60,7 @@ def test_stack_with_unequal_spacing(open_hand: Callable[..., Hand], stack: np.nd
     hand.wait()
     expected = np.zeros(stack.shape, bool)
     expected[3] = np.roll(disc(0), 6, axis=0)
-    assert np.array_equal(hand.mask, expected)
+    assert nearly(hand.mask, expected)
     prompts = hand.layer("Prompts")
     assert np.allclose(prompts.data, [[3, DISCS[0][0] + 6, DISCS[0][1]]], atol=0.6)
     assert np.allclose(prompts.scale, SPACING)
@@ -93,7 +93,7 @@ def test_rotated_image(open_hand: Callable[..., Hand], discs: np.ndarray) -> Non
     hand = open_hand(discs, rotate=30, scale=(0.3, 0.2), affine=[[1, 0.1, 5], [0, 1, -3], [0, 0, 1]])
     hand.click_data(hand.viewer.layers[0], *DISCS[1])
     hand.wait()
-    assert np.array_equal(hand.mask, disc(1))
+    assert nearly(hand.mask, disc(1))
     click = hand.widget.controller.work.prompts[0]
     assert (click.row, click.column) == pytest.approx(DISCS[1], abs=0.6)
 

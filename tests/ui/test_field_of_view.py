@@ -171,7 +171,8 @@ def test_a_rotated_and_scaled_image_has_its_frame_in_place(
     hand.qtbot.mouseMove(hand.native, place)
     hand.qtbot.wait(80)
     corners = np.array(hand.widget.field_frame.corners)
-    wanted = [hand.pixel(image.data_to_world(at)) for at in ((60, 90), (60, 130), (100, 130), (100, 90))]
+    # A square to the eye: 40 pixels high, and as wide as 40 of their heights.
+    wanted = [hand.pixel(image.data_to_world(at)) for at in ((60, 97), (60, 123), (100, 123), (100, 97))]
     assert corners == pytest.approx(np.array([(at.x(), at.y()) for at in wanted]), abs=6)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 from tests.ui.conftest import DISCS, disc
 
@@ -29,6 +30,16 @@ def wait_until_seen(hand: Hand) -> None:
     hand.qtbot.wait(80)
 
 
+def choose(hand: Hand, title: str) -> None:
+    """Choose a contrast in the list and wait until the thumbnail shows it."""
+    box = hand.widget.seen_row.window_box
+    box.setCurrentIndex(box.findText(title))
+    box.activated.emit(box.currentIndex())
+    hand.qtbot.wait(100)
+    wait_until_seen(hand)
+    assert box.currentText() == title
+
+
 def test_the_thumbnail_shows_the_plane_that_is_on_the_canvas(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
     hand = open_hand(np.stack([discs, discs.T[:81].repeat(2, axis=1)[:, :123] // 2]), axis_labels=("z", "y", "x"))
     wait_until_seen(hand)
@@ -50,8 +61,9 @@ def test_the_layers_contrast_is_what_the_method_gets(open_hand: Callable[..., Ha
     row, project = hand.widget.seen_row, hand.widget.controller.project
     hand.click(*DISCS[0])
     hand.wait()
-    row.window_box.setCurrentIndex(1)
-    row.window_box.activated.emit(1)
+    # It is the layer's from the beginning: what the user sees is what the method sees.
+    assert project.look == PlaneLook(limits=(200.0, 2400.0))
+    assert row.window_box.currentText() == "Layer's contrast"
     image.contrast_limits = (0, 2400)
     hand.qtbot.waitUntil(lambda: project.look == PlaneLook(limits=(0.0, 2400.0)), timeout=5000)
     wait_until_seen(hand)
@@ -69,8 +81,10 @@ def test_the_layers_contrast_is_what_the_method_gets(open_hand: Callable[..., Ha
     hand.press(Qt.Key.Key_Q)
     hand.wait()
     assert PlaneLook.of_facts(hand.widget.controller.finished[0].facts) == project.look
-    row.window_box.activated.emit(0)
-    wait_until_seen(hand)
+    choose(hand, "Automatic contrast")
+    assert project.look == PlaneLook()
+    image.contrast_limits = (0, 2000)
+    hand.qtbot.wait(400)
     assert project.look == PlaneLook()
 
 
@@ -88,3 +102,79 @@ def test_a_colour_channel_can_be_chosen(open_hand: Callable[..., Hand], discs: n
     hand.click(*DISCS[2])
     hand.wait()
     assert np.array_equal(hand.mask, disc(2))
+
+
+def test_a_ct_window_shows_at_once_and_stays_with_the_object(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
+    hand = open_hand(discs.astype(np.int16) * 4 - 500)
+    wait_until_seen(hand)
+    before = picture(hand)
+    choose(hand, "CT lung (-600/1500)")
+    project = hand.widget.controller.project
+    assert project.look == PlaneLook(limits=(-1350.0, 150.0))
+    # The disc of 120 is at -20 HU.
+    assert hand.widget.seen.pixels[20, 25, 0] == round((-20 + 1350) / 1500 * 255)
+    assert not np.array_equal(picture(hand), before)
+    assert "level -600" in hand.widget.seen_row.window_box.toolTip()
+    hand.click(*DISCS[0])
+    hand.wait()
+    hand.press(Qt.Key.Key_Q)
+    hand.wait()
+    assert PlaneLook.of_facts(hand.widget.controller.finished[0].facts) == project.look
+
+
+def test_each_plane_or_the_whole_volume_is_stretched(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
+    stack = np.stack([discs.astype(np.float32) * (1 + number) for number in range(11)])
+    hand = open_hand(stack)
+    wait_until_seen(hand)
+    choose(hand, "Stretch each plane")
+    first = hand.widget.seen.pixels.copy()
+    hand.viewer.dims.set_current_step(0, 10)
+    wait_until_seen(hand)
+    assert np.abs(hand.widget.seen.pixels.astype(int) - first).max() <= 1
+    choose(hand, "Stretch the volume")
+    bright = hand.widget.seen.pixels.copy()
+    hand.viewer.dims.set_current_step(0, 0)
+    wait_until_seen(hand)
+    assert hand.widget.seen.pixels.max() < bright.max() / 4
+    assert hand.widget.controller.project.look.limits is not None
+
+
+def test_of_a_lazy_stack_a_few_planes_are_read(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
+    import dask.array as da
+
+    read: list[int] = []
+
+    def plane(block_info: Any = None) -> np.ndarray:
+        read.append(block_info[None]["chunk-location"][0])
+        return discs[None].astype(np.uint16) * 3
+
+    stack = da.map_blocks(
+        plane, chunks=((1,) * 60, (81,), (123,)), dtype=np.uint16, meta=np.zeros((0, 0, 0), np.uint16)
+    )
+    hand = open_hand(stack, contrast_limits=(0, 700))
+    wait_until_seen(hand)
+    read.clear()
+    choose(hand, "MRI")
+    assert len(set(read)) <= 6
+    assert hand.widget.controller.project.look.limits == (60.0, 720.0)
+
+
+def test_oblong_pixels_are_seen_square(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
+    slices = np.ascontiguousarray(discs[::4])
+    hand = open_hand(slices, scale=(4.0, 1.0))
+    wait_until_seen(hand)
+    high, wide = picture(hand).shape[:2]
+    assert wide / high == pytest.approx(123 / 84, rel=0.05)
+    assert "84 x 123 square pixels" in hand.widget.seen_row.picture.toolTip()
+    hand.click_data(hand.viewer.layers[0], 10, 60)
+    hand.wait()
+    work = hand.widget.controller.work
+    assert work.session.mask.shape == (21, 123)
+    assert np.array_equal(hand.mask, work.session.mask)
+    truth = disc(1)[::4]
+    # Flooding stops where the rim is blurred; nothing lies elsewhere.
+    assert not (hand.mask & ~truth).any()
+    assert hand.mask.sum() > truth.sum() / 2
+    hand.press(Qt.Key.Key_Q)
+    hand.wait()
+    assert hand.widget.controller.finished[0].facts["shown_as"] == [84, 123]

@@ -7,7 +7,7 @@ import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_iseg.errors import OptionError, PromptError
+from napari_iseg.errors import OptionError, PromptError, UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt
 
 if TYPE_CHECKING:
@@ -17,9 +17,18 @@ if TYPE_CHECKING:
 
     from napari_iseg.interactions import Prompt
     from napari_iseg.io import LoadedImage
-    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.planes import PlaneAddress, PlaneLook
 
-__all__ = ["command_again", "mask_prompts", "parse_box", "parse_click", "parse_options", "prompts_in", "scribbles_in"]
+__all__ = [
+    "command_again",
+    "look_named",
+    "mask_prompts",
+    "parse_box",
+    "parse_click",
+    "parse_options",
+    "prompts_in",
+    "scribbles_in",
+]
 
 
 def parse_click(text: str) -> Click:
@@ -68,6 +77,22 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
             raise OptionError(f"An option is KEY=VALUE (as in flip=true); {text!r} was given.")
         options[key.strip().replace("-", "_")] = value.strip()
     return options
+
+
+def look_named(name: str, array: Any, address: PlaneAddress) -> PlaneLook:
+    """Return how a plane is looked at with a contrast of this name.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such contrast; that of a layer is only in the window.
+    """
+    from napari_iseg.planes.contrasts import CONTRASTS, LAYER
+
+    known = {contrast.key: contrast for contrast in CONTRASTS if contrast is not LAYER}
+    if name not in known:
+        raise UnknownNameError("contrast", name, known)
+    return known[name].look(array, address)
 
 
 def prompts_in(file: Path | None) -> list[Prompt]:

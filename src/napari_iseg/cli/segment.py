@@ -9,6 +9,7 @@ import typer
 from rich.console import Console
 
 from napari_iseg.cli.given import (
+    look_named,
     mask_prompts,
     parse_box,
     parse_click,
@@ -32,6 +33,9 @@ def segment(
     weights: Annotated[str | None, typer.Option(help="Known weights, a .safetensors or a released .pth file.")] = None,
     axis: Annotated[int, typer.Option(help="Volume: the axis that the planes lie across.")] = 0,
     plane: Annotated[int | None, typer.Option(help="Volume: which plane, from 0. The middle one if left out.")] = None,
+    contrast: Annotated[
+        str, typer.Option(help="What becomes black and white: automatic, plane, volume, mri, em, ct-soft, ct-bone, ...")
+    ] = "automatic",
     click: Annotated[
         list[str] | None, typer.Option(metavar="ROW,COLUMN,+|-", help="Include (+) or exclude (-). Repeatable.")
     ] = None,
@@ -63,6 +67,7 @@ def segment(
 ) -> None:
     """Segment one object. Prompts are given in this order: mask, prompts file, boxes, scribbles, clicks."""
     from napari_iseg.io import read_image
+    from napari_iseg.io.pixel_size import pixel_size
     from napari_iseg.planes import PlaneAddress
 
     outputs = Outputs(labels=output, probability=probability, proposals=proposals, alpha=alpha)
@@ -80,7 +85,9 @@ def segment(
     from napari_iseg.inference.opening import open_session
 
     show_licence(weights)
-    session = open_session(address.take(loaded.data), method, weights=weights, device=device, options=options)
+    size = pixel_size(loaded, address.rows, address.columns)
+    seen = look_named(contrast, loaded.data, address).rgb(address.take(loaded.data))
+    session = open_session(seen, method, weights=weights, device=device, options=options, pixel_size=size)
     for prompt in given:
         session.add(prompt)
     if choose is not None:

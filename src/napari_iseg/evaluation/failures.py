@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 from napari_iseg.evaluation.protocol import ObjectResult, evaluate_object
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
+from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.io.datasets import open_dataset
+from napari_iseg.planes import SquarePixels
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -79,7 +81,8 @@ def replay(report: Report, results: Sequence[ObjectResult]) -> list[Failure]:
     found = []
     for result in results:
         shown = folder.find_object(result.name, result.object_id)
-        session = Session(shown.image, predictor)
+        square = SquarePixels.of((shown.image.shape[0], shown.image.shape[1]), shown.pixel_size)
+        session = Session(shown.image, on_square_pixels(predictor, square))
         if result.ious:
             # The simulated user does the same again; it stops before what failed with an error.
             evaluate_object(

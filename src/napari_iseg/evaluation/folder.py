@@ -16,7 +16,9 @@ from napari_iseg.evaluation.simulated_views import SimulatedViews
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
+from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.io.datasets import layout_of, open_dataset
+from napari_iseg.planes import SquarePixels
 from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
@@ -158,10 +160,12 @@ def evaluate_objects(
     views = SimulatedViews(getattr(predictor.options, "first_crop", "whole"))
     for one in objects:
         result = ObjectResult(one.name, one.plane, one.object_id)
-        if encoded is None or not encoded.fits(one.image, predictor):
-            encoded = EncodedImage(one.image, predictor)
+        square = SquarePixels.of((one.image.shape[0], one.image.shape[1]), one.pixel_size)
+        asked = on_square_pixels(predictor, square)
+        if encoded is None or not encoded.fits(one.image, asked):
+            encoded = EncodedImage(one.image, asked)
         try:
-            session = Session(one.image, predictor, encoded=encoded)
+            session = Session(one.image, encoded.predictor, encoded=encoded)
             evaluate_object(
                 session,
                 one.truth,

@@ -31,8 +31,8 @@ class EncodedImage:
         self._lock = threading.Lock()
 
     def fits(self, image: np.ndarray, predictor: Predictor) -> bool:
-        """Whether it is of this very image and this very predictor."""
-        return self.image is image and self.predictor is predictor
+        """Whether it is of this very image and this very predictor, or one that is the same on the same grid."""
+        return self.image is image and self.predictor == predictor
 
     def encoding(self) -> Any:
         """Return what the predictor's ``encode`` returned; the first call computes it. For any thread."""

@@ -39,7 +39,12 @@ def wants_scales(prompts: Sequence[Prompt], previous: Prediction | None, options
     return previous is None and len(prompts) == 1 and getattr(options, "first_crop", "") == "multi-scale"
 
 
-def answer_at_scales(predict: Callable[[Click], Prediction], click: Click, shape: tuple[int, int]) -> Prediction:
+def answer_at_scales(
+    predict: Callable[[Click], Prediction],
+    click: Click,
+    shape: tuple[int, int],
+    aspect: tuple[float, float] = (1.0, 1.0),
+) -> Prediction:
     """Answer a first click from several crops.
 
     Parameters
@@ -50,6 +55,8 @@ def answer_at_scales(predict: Callable[[Click], Prediction], click: Click, shape
         The first.
     shape
         (rows, columns) of the plane.
+    aspect
+        Height and width of a pixel where these differ, the shorter 1.
 
     Returns
     -------
@@ -57,7 +64,7 @@ def answer_at_scales(predict: Callable[[Click], Prediction], click: Click, shape
         The answer that the others agree with most, of those that are surely inside their crop; the others' and its own
         proposals are its proposals, the answer first.
     """
-    answers = [predict(replace(click, view=view)) for view in scales(click, shape)]
+    answers = [predict(replace(click, view=view)) for view in scales(click, shape, aspect)]
     masks = [answer.render() for answer in answers]
     scores = _scores(answers, masks)
     order = sorted(range(len(scores)), key=lambda n: -scores[n])

@@ -27,7 +27,9 @@ _SURROUNDINGS = 3.0
 _LEAST_SIDE = 48
 
 
-def prior_view(click: Click, sizes: Sequence[float], shape: tuple[int, int]) -> Box | None:
+def prior_view(
+    click: Click, sizes: Sequence[float], shape: tuple[int, int], aspect: tuple[float, float] = (1.0, 1.0)
+) -> Box | None:
     """Return the view that the sizes of earlier objects suggest.
 
     Parameters
@@ -38,6 +40,8 @@ def prior_view(click: Click, sizes: Sequence[float], shape: tuple[int, int]) -> 
         The longer side of each finished object of the same kind, in pixels.
     shape
         (rows, columns) of the plane; the view lies on it.
+    aspect
+        Height and width of a pixel, in which sizes and sides are measured.
 
     Returns
     -------
@@ -46,7 +50,7 @@ def prior_view(click: Click, sizes: Sequence[float], shape: tuple[int, int]) -> 
     """
     if len(sizes) < ENOUGH_OBJECTS:
         return None
-    return square_view((click.row, click.column), prior_side(sizes), shape)
+    return square_view((click.row, click.column), prior_side(sizes), shape, aspect)
 
 
 def prior_side(sizes: Sequence[float]) -> float:
@@ -54,17 +58,19 @@ def prior_side(sizes: Sequence[float]) -> float:
     return _SURROUNDINGS * float(np.median(sizes))
 
 
-def scales(click: Click, shape: tuple[int, int]) -> list[Box]:
+def scales(click: Click, shape: tuple[int, int], aspect: tuple[float, float] = (1.0, 1.0)) -> list[Box]:
     """Return the views of ``multi-scale``: the whole plane, then squares about the click, each half as large."""
     views = [Box((0.0, 0.0), (float(shape[0]), float(shape[1])))]
-    side = min(shape) / 2
+    side = min(shape[0] * aspect[0], shape[1] * aspect[1]) / 2
     while side >= _LEAST_SIDE:
-        views.append(square_view((click.row, click.column), side, shape))
+        views.append(square_view((click.row, click.column), side, shape, aspect))
         side /= 2
     return views
 
 
-def square_view(middle: tuple[float, float], side: float, shape: tuple[int, int]) -> Box:
+def square_view(
+    middle: tuple[float, float], side: float, shape: tuple[int, int], aspect: tuple[float, float] = (1.0, 1.0)
+) -> Box:
     """Return a square on a plane, moved to lie on it as far as it is large enough.
 
     Parameters
@@ -75,10 +81,13 @@ def square_view(middle: tuple[float, float], side: float, shape: tuple[int, int]
         In pixels; along an axis that is shorter the square is as long as the axis.
     shape
         (rows, columns) of the plane.
+    aspect
+        Height and width of a pixel where these differ, the shorter 1: the square is one to the eye, not in pixels.
     """
     starts, stops = [], []
-    for place, length in zip(middle, shape, strict=True):
-        start = min(max(place + 0.5 - side / 2, 0.0), max(length - side, 0.0))
+    for place, length, size in zip(middle, shape, aspect, strict=True):
+        span = side / size
+        start = min(max(place + 0.5 - span / 2, 0.0), max(length - span, 0.0))
         starts.append(start)
-        stops.append(min(start + side, float(length)))
+        stops.append(min(start + span, float(length)))
     return Box((starts[0], starts[1]), (stops[0], stops[1]))

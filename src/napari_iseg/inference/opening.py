@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import OptionError, WeightsError
 from napari_iseg.inference.session import Session
-from napari_iseg.planes import to_rgb
+from napari_iseg.inference.square_predictor import on_square_pixels
+from napari_iseg.planes import SquarePixels, to_rgb
 from napari_iseg.zoo import find_method, make_options
 from napari_iseg.zoo.weights import best_options, find_weights
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import numpy as np
@@ -83,6 +84,7 @@ def open_session(
     weights: str | Path | None = None,
     device: str = "auto",
     options: Mapping[str, Any] | None = None,
+    pixel_size: Sequence[float] | None = None,
 ) -> Session:
     """Open a session on one image plane.
 
@@ -93,6 +95,9 @@ def open_session(
         percentile unless they are uint8.
     method, weights, device, options
         As for :func:`make_predictor`.
+    pixel_size
+        Height and width of a pixel in one unit. Where they differ the method sees the plane resampled to square
+        pixels; prompts and masks stay on the plane's own grid. None shows it as it is.
 
     Raises
     ------
@@ -104,7 +109,10 @@ def open_session(
     >>> session = open_session(image)
     >>> session.add(Click(row=120, column=88))
     """
-    return Session(to_rgb(image), make_predictor(method, weights=weights, device=device, options=options))
+    pixels = to_rgb(image)
+    square = SquarePixels.of((pixels.shape[0], pixels.shape[1]), pixel_size)
+    predictor = make_predictor(method, weights=weights, device=device, options=options)
+    return Session(pixels, on_square_pixels(predictor, square))
 
 
 def change_options(predictor: Predictor, options: Options) -> Predictor:

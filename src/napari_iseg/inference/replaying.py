@@ -11,8 +11,9 @@ from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.mask_refinement import MaskRefinement
 from napari_iseg.inference.session import Session
+from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.io.session_labels import mask_digest
-from napari_iseg.planes import PlaneLook
+from napari_iseg.planes import PlaneLook, SquarePixels
 from napari_iseg.zoo.weights import weights_sha256
 
 if TYPE_CHECKING:
@@ -104,7 +105,7 @@ def remake(
     """
     planes: dict[tuple[PlaneAddress, PlaneLook], NDArray[np.uint8]] = {}
     predictors: dict[Any, Predictor] = {}
-    encoded: dict[tuple[Any, PlaneAddress], EncodedImage] = {}
+    encoded: dict[tuple[Any, SquarePixels | None], EncodedImage] = {}
     for item in objects:
         if cancelled():
             return
@@ -116,8 +117,10 @@ def remake(
             if seen not in planes:
                 # Planes come one after the other; of earlier ones nothing is needed any more.
                 planes, encoded = {seen: seen[1].rgb(item.plane.take(data))}, {}
-            image, predictor = planes[seen], predictors[key]
-            encoding = encoded.setdefault((key, item.plane), EncodedImage(image, predictor))
+            image = planes[seen]
+            square = SquarePixels.of_facts(item.facts, (image.shape[0], image.shape[1]))
+            predictor = on_square_pixels(predictors[key], square)
+            encoding = encoded.setdefault((key, square), EncodedImage(image, predictor))
             session = Session(image, predictor, encoded=encoding)
             session.threshold = item.threshold
             session.refinement = MaskRefinement.of_facts(item.facts)

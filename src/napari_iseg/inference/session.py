@@ -20,6 +20,7 @@ from napari_iseg.errors import OptionError, PromptError
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.mask_refinement import PLAIN, refine
 from napari_iseg.inference.predictor import CancelledError, never
+from napari_iseg.inference.square_predictor import SquarePredictor
 from napari_iseg.interactions.prompts import (
     Choice,
     Click,
@@ -81,6 +82,7 @@ class _Engine:
                 lambda click: self.predictor.predict(encoding, (click,), None, cancelled=cancelled),
                 first,
                 (self._pixels.shape[0], self._pixels.shape[1]),
+                self.predictor.square.aspect if isinstance(self.predictor, SquarePredictor) else (1.0, 1.0),
             )
         answer = self.predictor.predict(encoding, given, previous, cancelled=cancelled)
         if previous is None or isinstance(newest, MaskPrompt) or not keeps_mask(given):

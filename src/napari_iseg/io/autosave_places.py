@@ -13,6 +13,8 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from napari_iseg.zoo.bundled import bundled_folder
+
 __all__ = ["autosave_folder", "autosaves_of", "every_autosave", "forget", "places_for", "remember"]
 
 ENDING = ".iseg-autosave"
@@ -43,7 +45,9 @@ def places_for(source: str | None, name: str) -> list[Path]:
     # Names repeat from folder to folder.
     known = hashlib.sha256(str(file).encode()).hexdigest()[:10]
     beside = [file.with_name(f".{file.name}{end}") for end in _endings()]
-    may_write = file.parent.is_dir() and os.access(file.parent, os.W_OK)
+    # What belongs to the package stays as it was installed.
+    ours_too = file.parent == bundled_folder("sample_data")
+    may_write = file.parent.is_dir() and os.access(file.parent, os.W_OK) and not ours_too
     return [
         *(beside if may_write else []),
         *(ours / f"{file.name.lstrip('.')[:60]}-{known}{end}" for end in _endings()),

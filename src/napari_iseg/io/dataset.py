@@ -23,6 +23,7 @@ from napari_iseg.io.labelled_images import (
     in_held_back,
     in_split,
 )
+from napari_iseg.io.pixel_size import pixel_size
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -188,7 +189,7 @@ def make_sample(name: str, loaded: LoadedImage, labels: NDArray[np.int32], refer
             f"The reference of {name!r} has the shape {labels.shape} but the image {loaded.grid_shape}; "
             f"correct {reference}."
         )
-    return Sample(name, loaded.data, labels)
+    return Sample(name, loaded.data, labels, pixel_size(loaded, labels.ndim - 2, labels.ndim - 1))
 
 
 def image_files(folder: Path, bad_input: BadInput | None = None) -> dict[str, Path]:

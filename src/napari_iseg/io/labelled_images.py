@@ -43,11 +43,14 @@ class Sample:
         (H, W), (H, W, 3 or 4), or a volume (K, H, W), of the type stored in the file.
     labels
         (H, W) or (K, H, W) int32: 0 background, 1..N objects, -1 ignored.
+    pixel_size
+        Height and width of a pixel of the planes along axis 0, in one unit; None where nobody knows.
     """
 
     name: str
     image: NDArray[np.generic] = field(repr=False)
     labels: NDArray[np.int32] = field(repr=False)
+    pixel_size: tuple[float, float] | None = None
 
     @property
     def is_volume(self) -> bool:
@@ -75,6 +78,8 @@ class DatasetObject:
         (H, W, 3) uint8 RGB.
     truth
         (H, W) int8: 1 this object, 0 anything else, -1 ignored.
+    pixel_size
+        Height and width of a pixel, in one unit; None where nobody knows.
     """
 
     name: str
@@ -82,6 +87,7 @@ class DatasetObject:
     object_id: int
     image: NDArray[np.uint8] = field(repr=False)
     truth: NDArray[np.int8] = field(repr=False)
+    pixel_size: tuple[float, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +216,8 @@ class LabelledImages(ABC):
                     shown, rgb = entry.plane, self._rgb(name, image)
                 if rgb is None:
                     continue
-                yield DatasetObject(name, entry.plane, entry.object_id, rgb, _truth(labels, entry.object_id))
+                truth, size = _truth(labels, entry.object_id), samples[entry.layer].pixel_size
+                yield DatasetObject(name, entry.plane, entry.object_id, rgb, truth, size)
 
     def find_object(self, name: str, object_id: int) -> DatasetObject:
         """Return one object of an image, as :meth:`objects` takes it.
@@ -226,8 +233,9 @@ class LabelledImages(ABC):
         if object_id not in entries:
             raise UnknownNameError(f"object of {name!r}", str(object_id), map(str, entries))
         entry = entries[object_id]
-        image, labels = self.samples(name)[entry.layer].plane(entry.plane)
-        return DatasetObject(name, entry.plane, object_id, to_rgb(image), _truth(labels, object_id))
+        sample = self.samples(name)[entry.layer]
+        image, labels = sample.plane(entry.plane)
+        return DatasetObject(name, entry.plane, object_id, to_rgb(image), _truth(labels, object_id), sample.pixel_size)
 
     def count(self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1) -> int:
         """Return how many objects :meth:`objects` goes through, if the images of all of them can be read."""

@@ -6,7 +6,6 @@ Nothing is downloaded. What belongs to a sample stands in ``sample_data/NAME.jso
 from __future__ import annotations
 
 import hashlib
-import json
 from dataclasses import dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.interactions import Click
 from napari_iseg.io.images import read_image
+from napari_iseg.io.sample_files import read_facts
 from napari_iseg.zoo.bundled import bundled_folder
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.io.loaded import LoadedImage
 
-__all__ = ["Sample", "find_sample", "open_cell", "open_gland", "open_head", "sample_names"]
+__all__ = ["Sample", "described_samples", "find_sample", "open_cell", "open_gland", "open_head", "sample_names"]
 
 LayerData = tuple[Any, dict[str, Any], str]
 
@@ -85,8 +85,13 @@ class Sample:
 
 
 def sample_names() -> list[str]:
-    """Return the names of all samples."""
+    """Return the names of all samples; those that are not in :func:`described_samples` are stacks."""
     return sorted(path.stem for path in bundled_folder("sample_data").glob("*.json"))
+
+
+def described_samples() -> list[str]:
+    """Return the names of the samples that a library brings, which :func:`find_sample` knows."""
+    return [name for name in sample_names() if "package" in read_facts(name)]
 
 
 def find_sample(name: str) -> Sample:
@@ -99,9 +104,9 @@ def find_sample(name: str) -> Sample:
     ImageError
         If the library that brings the image does not have it, or has another one.
     """
-    if name not in sample_names():
-        raise UnknownNameError("sample", name, sample_names())
-    facts = json.loads((bundled_folder("sample_data") / f"{name}.json").read_text(encoding="utf-8"))
+    if name not in described_samples():
+        raise UnknownNameError("sample", name, described_samples())
+    facts = read_facts(name)
     thing = facts["object"] or {"clicks": [], "outline": []}
     return Sample(
         name=name,

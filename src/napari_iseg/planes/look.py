@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import ImageError
+from napari_iseg.planes.percentiles import limits_between
 from napari_iseg.planes.rgb import to_rgb
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["AS_IT_IS", "PlaneLook"]
 
 _FACT = "look"
+_PAIRS = ("limits", "percentiles")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,16 +32,24 @@ class PlaneLook:
         Of a plane with colours the one that is shown in grey, 0 to 2 for red, green and blue; None shows the colours.
         Planes without colours take no notice.
     limits
-        (low, high), the values that become black and white; None leaves them to :func:`napari_iseg.planes.to_rgb`.
+        (low, high), the values that become black and white; None leaves them to ``percentiles``, or else to
+        :func:`napari_iseg.planes.to_rgb`.
+    percentiles
+        (low, high), the percentiles of each plane's own values that become black and white; None sets none.
+    without_zero
+        Whether these leave out values of 0: the padding of registered sections, the air of a stripped brain.
 
     Raises
     ------
     ImageError
-        If there is no such channel, or the limits are not two finite numbers in rising order.
+        If there is no such channel, the limits or percentiles are not two finite numbers in rising order, or there are
+        both.
     """
 
     channel: int | None = None
     limits: tuple[float, float] | None = None
+    percentiles: tuple[float, float] | None = None
+    without_zero: bool = False
 
     def __post_init__(self) -> None:
         if self.channel not in (None, 0, 1, 2):
@@ -48,6 +58,12 @@ class PlaneLook:
             raise ImageError(
                 f"The contrast limits must be two finite numbers, the lower one first; {self.limits} was given."
             )
+        if self.percentiles is not None and not 0 <= self.percentiles[0] < self.percentiles[1] <= 100:
+            raise ImageError(
+                f"Percentiles are two numbers from 0 to 100, the lower one first; {self.percentiles} was given."
+            )
+        if self.limits is not None and self.percentiles is not None:
+            raise ImageError("A plane is stretched between limits or between percentiles; choose one of them.")
 
     def rgb(self, plane: NDArray[np.generic]) -> NDArray[np.uint8]:
         """Return what a method sees of a plane.
@@ -70,14 +86,19 @@ class PlaneLook:
         values = np.asarray(plane)
         if values.ndim == 3 and self.channel is not None:
             values = values[..., self.channel]
-        return to_rgb(values, self.limits)
+        limits = self.limits
+        if self.percentiles is not None and values.ndim == 2 and values.dtype.kind in "buif":
+            limits = limits_between([values], self.percentiles, without_zero=self.without_zero)
+        return to_rgb(values, limits)
 
     def facts(self) -> dict[str, Any]:
         """Return what a session file needs to know of it; empty where nothing was set."""
         if self == AS_IT_IS:
             return {}
-        limits = list(self.limits) if self.limits is not None else None
-        return {_FACT: {"channel": self.channel, "limits": limits}}
+        said: dict[str, Any] = {"channel": self.channel, "limits": None if self.limits is None else list(self.limits)}
+        if self.percentiles is not None:
+            said |= {"percentiles": list(self.percentiles), "without_zero": self.without_zero}
+        return {_FACT: said}
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> PlaneLook:
@@ -91,14 +112,22 @@ class PlaneLook:
         said = facts.get(_FACT)
         if said is None:
             return AS_IT_IS
-        limits = said.get("limits") if isinstance(said, Mapping) else said
-        if limits is not None and not (
-            isinstance(limits, Sequence) and len(limits) == 2 and all(isinstance(v, int | float) for v in limits)
-        ):
-            raise ImageError(f"How a plane is looked at has a channel and two limits; {said!r} was given.")
+        pairs = [said.get(name) if isinstance(said, Mapping) else said for name in _PAIRS]
+        if not all(pair is None or _is_pair(pair) for pair in pairs):
+            raise ImageError(
+                f"How a plane is looked at has a channel and two limits or percentiles; {said!r} was given."
+            )
+        limits, percentiles = (None if pair is None else (float(pair[0]), float(pair[1])) for pair in pairs)
         return cls(
-            channel=said.get("channel"), limits=(float(limits[0]), float(limits[1])) if limits is not None else None
+            channel=said.get("channel"),
+            limits=limits,
+            percentiles=percentiles,
+            without_zero=said.get("without_zero") is True,
         )
+
+
+def _is_pair(said: Any) -> bool:
+    return isinstance(said, Sequence) and len(said) == 2 and all(isinstance(value, int | float) for value in said)
 
 
 AS_IT_IS = PlaneLook()

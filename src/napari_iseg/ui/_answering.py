@@ -12,9 +12,11 @@ from napari_iseg.errors import IsegError
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.mask_refinement import PLAIN
 from napari_iseg.inference.predictor import CancelledError
+from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.ui._loading import with_options
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._plane_view import full_data
+from napari_iseg.ui._square_pixels import square_pixels
 from napari_iseg.zoo import METHODS
 
 if TYPE_CHECKING:
@@ -138,8 +140,10 @@ class Answering:
         """Open the session of a work; False if its method or its plane must be loaded first, which begins then."""
         loaded, rgb = self._loaded.get(self.choice), project.pixels(work.plane)
         if loaded is not None and rgb is not None:
-            if self._encoded is None or not self._encoded.fits(rgb, loaded.predictor):
-                self._encoded = EncodedImage(rgb, loaded.predictor)
+            work.square = square_pixels(project.image, work.plane)
+            predictor = on_square_pixels(loaded.predictor, work.square)
+            if self._encoded is None or not self._encoded.fits(rgb, predictor):
+                self._encoded = EncodedImage(rgb, predictor)
             work.open(self._encoded, self.threshold, self.refinement)
             work.look = project.look
             return True

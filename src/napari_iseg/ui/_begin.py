@@ -1,4 +1,4 @@
-"""What the dock shows before there is an image: what to do, and three samples to try it on."""
+"""What the dock shows before there is an image: what to do, and samples to try it on."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Layer
 from napari.utils.notifications import show_error
-from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QFileDialog, QFrame, QHBoxLayout, QLabel, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from napari_iseg.errors import IsegError
+from napari_iseg.io.sample_stacks import find_stack
 from napari_iseg.io.samples import open_cell, open_gland, open_head
 from napari_iseg.ui._reading import Opening
+from napari_iseg.ui._samples import MORE, reader_of, tell_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,9 +62,10 @@ class BeginPanel(QFrame):
         self.open_button.setToolTip("Choose image files; dragging them onto the window does the same.")
         self.open_button.clicked.connect(self._ask)
         self.sample_buttons = {name: self._sample_button(name, read, tip) for name, read, tip in _SAMPLES}
+        self.more_button = self._more_button()
         row = QHBoxLayout()
         row.addWidget(QLabel("Samples"))
-        for button in self.sample_buttons.values():
+        for button in (*self.sample_buttons.values(), self.more_button):
             row.addWidget(button, stretch=1)
         layout = QVBoxLayout(self)
         layout.addWidget(self.label)
@@ -81,9 +85,32 @@ class BeginPanel(QFrame):
         button.clicked.connect(partial(self._open_sample, name, read))
         return button
 
+    def _more_button(self) -> QPushButton:
+        button = QPushButton("More")
+        button.setToolTip("Stacks with references that this project drew, and real images that are fetched.")
+        button.setAccessibleName("Open another sample")
+        menu = QMenu(button)
+        menu.setToolTipsVisible(True)
+        for title, name in MORE:
+            action = QAction(title, menu)
+            action.setToolTip(find_stack(name).terms)
+            action.triggered.connect(partial(self._open_stack, title, name))
+            menu.addAction(action)
+        button.setMenu(menu)
+        return button
+
+    def _open_stack(self, title: str, name: str, _checked: bool = False) -> None:
+        self._say(title)
+        read = reader_of(name)
+        self._job = self._workers.start(lambda _cancelled: read(), partial(self._put_stack, name), self._fail)
+
+    def _put_stack(self, name: str, layers: list[Any]) -> None:
+        self._put(layers)
+        tell_terms(name)
+
     def _say(self, busy: str = "") -> None:
         self.label.setText(f"Opening the sample {busy.lower()}…" if busy else "<b>Open an image to begin.</b>")
-        for button in self.sample_buttons.values():
+        for button in (*self.sample_buttons.values(), self.more_button):
             button.setEnabled(not busy)
 
     def _ask(self) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 from napari_iseg.errors import IsegError
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.inference.session import Session
+from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.interactions.prompts import Choice, MaskPrompt, with_choice
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.zoo import METHODS
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.inference.prediction import Prediction
     from napari_iseg.interactions import Prompt
+    from napari_iseg.planes import SquarePixels
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._loading import Loaded
     from napari_iseg.ui._workers import Job, Workers
@@ -200,7 +202,7 @@ class Candidates:
             known = self._controller.answering.ready(choice)
             load = partial(self._load, choice) if known is None else lambda: known
             self._job = self._workers.start(
-                partial(_ask, load, session.image, self._base()),
+                partial(_ask, load, session.image, work.square, self._base()),
                 partial(self._answered, choice, session.threshold),
                 self._not_answered,
             )
@@ -252,12 +254,13 @@ def _at_hand() -> list[MethodChoice]:
 def _ask(
     load: Callable[[], Loaded],
     image: NDArray[np.uint8],
+    square: SquarePixels | None,
     prompts: tuple[Prompt, ...],
     cancelled: Callable[[], bool],
 ) -> tuple[Loaded, Prediction]:
     """Give a method the prompts one after the other, as the user did, without choices among another's proposals."""
     loaded = load()
-    session = Session(image, loaded.predictor)
+    session = Session(image, on_square_pixels(loaded.predictor, square))
     for prompt in prompts:
         if cancelled():
             raise CancelledError

@@ -12,6 +12,7 @@ from napari_iseg.inference.first_view import ENOUGH_OBJECTS, prior_side, square_
 from napari_iseg.interactions import Box, Click, Scribble
 from napari_iseg.interactions.prompts import with_replaced
 from napari_iseg.ui._first_look import VIEWED, first_view, sizes_of_class, visible_box
+from napari_iseg.ui._square_pixels import aspect_of
 
 if TYPE_CHECKING:
     from napari_iseg.ui._controller import Controller
@@ -93,7 +94,9 @@ class FieldOfView:
         if side is None:
             view = visible_box(project.image, work.plane)
             return None if view is None else _clipped(view, work)
-        return _clipped(square_view(place, side, work.shape), work) if place is not None else None
+        if place is None:
+            return None
+        return _clipped(square_view(place, side, work.shape, aspect_of(project.image, work.plane)), work)
 
     @property
     def size(self) -> tuple[float, float] | None:
@@ -128,8 +131,9 @@ class FieldOfView:
         project, work, size = self._controller.project, self._controller.work, self.size
         if project is None or work is None or size is None or not self.can_be_set:
             raise PromptError(self.why_not)
-        longest = float(max(work.shape))
-        side = max(size) * _STEP**steps
+        aspect = aspect_of(project.image, work.plane)
+        longest = max(length * unit for length, unit in zip(work.shape, aspect, strict=True))
+        side = max(length * unit for length, unit in zip(size, aspect, strict=True)) * _STEP**steps
         project.first_look.whole = side >= longest
         project.first_look.side = None if side >= longest else max(side, min(_LEAST_SIDE, longest))
         self._tell()

@@ -9,10 +9,12 @@ import numpy as np
 
 from napari_iseg.inference.first_view import prior_view, square_view
 from napari_iseg.interactions import Box, Click, Scribble
+from napari_iseg.ui._square_pixels import aspect_of
 
 if TYPE_CHECKING:
     from napari_iseg.interactions import Prompt
     from napari_iseg.planes import PlaneAddress
+    from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._plane_work import PlaneWork
     from napari_iseg.ui._project import Project
 
@@ -80,10 +82,11 @@ def first_view(
         return None
     if look.side is not None:
         middle, extent = _middle(prompt)
-        return square_view(middle, max(look.side, extent), work.shape)
+        return square_view(middle, max(look.side, extent), work.shape, aspect_of(project.image, work.plane))
     view = None
     if first_crop == "size-prior" and isinstance(prompt, Click):
-        view = prior_view(prompt, sizes_of_class(project, class_name), work.shape)
+        aspect = aspect_of(project.image, work.plane)
+        view = prior_view(prompt, sizes_of_class(project, class_name), work.shape, aspect)
     return view or visible_box(project.image, work.plane)
 
 
@@ -106,9 +109,12 @@ def visible_box(image: Any, plane: PlaneAddress) -> Box | None:
 
 
 def sizes_of_class(project: Project, class_name: str) -> list[float]:
-    """Return the longer side of each of the latest finished objects of a class, in pixels."""
+    """Return the longer side of each of the latest finished objects of a class, in pixels (the shorter side of one)."""
     found = [r for r in project.finished.records if r.class_name == class_name and r.indices and r.indices[0].size]
-    return [
-        float(max(np.ptp(record.indices[axis]) + 1 for axis in (record.plane.rows, record.plane.columns)))
-        for record in found[-_LATEST:]
-    ]
+    return [_longer_side(project, record) for record in found[-_LATEST:]]
+
+
+def _longer_side(project: Project, record: FinishedObject) -> float:
+    axes = (record.plane.rows, record.plane.columns)
+    sizes = zip(axes, aspect_of(project.image, record.plane), strict=True)
+    return max(float(np.ptp(record.indices[axis]) + 1) * size for axis, size in sizes)

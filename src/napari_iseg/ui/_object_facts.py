@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_iseg.errors import OptionError
 from napari_iseg.inference.mask_refinement import PLAIN, MaskRefinement
-from napari_iseg.planes import PlaneLook
+from napari_iseg.planes import PlaneLook, SquarePixels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -52,6 +52,7 @@ def remember(work: PlaneWork, record: FinishedObject) -> None:
     work.choice = record.choice
     work.opened = record.opened
     work.look = PlaneLook.of_facts(record.facts)
+    work.square = SquarePixels.of_facts(record.facts, work.shape)
     work.class_name = record.class_name
     work.note = record.note
     # Somebody is changing it: what was reviewed is another one.

@@ -59,6 +59,9 @@ def shown_plane(dims: Any, image: Any) -> PlaneAddress | None:
         shows an axis that the image lacks, or stands beside the image.
     """
     missing = dims.ndim - image.ndim
+    if missing < 0:
+        # The image is being removed: the viewer has forgotten its axes already.
+        return None
     axes = sorted(axis - missing for axis in dims.displayed)
     if dims.ndisplay != 2 or axes[0] < 0:
         return None

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from napari_iseg.inference.encoded_image import EncodedImage
     from napari_iseg.inference.mask_refinement import MaskRefinement
     from napari_iseg.interactions import Prompt
-    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.planes import PlaneAddress, SquarePixels
     from napari_iseg.ui._edit_history import Edit
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._objects import TakenBack
@@ -65,8 +65,8 @@ class PlaneWork:
         When its first prompt was given, in seconds of ``time.perf_counter``; or None.
     threshold, refinement
         Of an object from a file, until it has a session; else None.
-    look
-        How its session looks at the plane.
+    look, square
+        How its session looks at the plane, and on which grid if that is another than the plane's.
     """
 
     def __init__(self, plane: PlaneAddress, shape: tuple[int, int], session: Session | None = None) -> None:
@@ -93,6 +93,7 @@ class PlaneWork:
         self.threshold: float | None = None
         self.refinement: MaskRefinement | None = None
         self.look = AS_IT_IS
+        self.square: SquarePixels | None = None
         self._answered: tuple[int, ...] | None = None
         self._resumed: tuple[Prompt, ...] = ()
 
@@ -107,6 +108,11 @@ class PlaneWork:
         if self.session is not None:
             return self.session.answered
         return self._answered if self.prompts == self._resumed else None
+
+    @property
+    def seen_as(self) -> dict[str, Any]:
+        """What a session file needs to know of how the plane was shown to the method; empty where as it is."""
+        return {**self.look.facts(), **(self.square.facts() if self.square is not None else {})}
 
     @property
     def pending(self) -> bool:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.interactions import Box, Click, Scribble
-from napari_iseg.planes import AS_IT_IS
+from napari_iseg.ui._contrast import layer_look
 from napari_iseg.ui._edit_history import EditHistory
 from napari_iseg.ui._first_look import FirstLook
 from napari_iseg.ui._layers import WorkLayers
@@ -59,7 +59,7 @@ class Project:
         self.facts: dict[str, Any] = {}
         self.edits = EditHistory(self)
         self.first_look = FirstLook()
-        self.look = AS_IT_IS
+        self.contrast, self.look = layer_look(image)
         self._works: dict[PlaneAddress, PlaneWork] = {}
         self._planes: OrderedDict[PlaneAddress, NDArray[np.uint8]] = OrderedDict()
 
@@ -115,9 +115,9 @@ class Project:
         while len(self._planes) > _KEPT_PLANES:
             self._planes.popitem(last=False)
 
-    def use_look(self, look: PlaneLook) -> None:
-        """Show the method its planes in another way; every unfinished object must be asked again."""
-        self.look = look
+    def use_look(self, look: PlaneLook, contrast: str) -> None:
+        """Show planes in another way, that of the contrast of this key; unfinished objects must be asked again."""
+        self.look, self.contrast = look, contrast
         self._planes.clear()
         for work in self.works:
             work.close()
@@ -174,7 +174,7 @@ class Project:
             answered=session.answered,
         )
         describe(record, work)
-        record.facts = {**record.facts, **work.look.facts()}
+        record.facts = {**record.facts, **work.seen_as}
         self.finished.write(layer, record, session.mask, overwrite=overwrite)
         self.edits.accepted(work)
         self._works[work.plane] = self._following(work)

@@ -11,6 +11,7 @@ from scipy import ndimage
 from napari_iseg.errors import ImageError
 from napari_iseg.interactions import Choice
 from napari_iseg.planes import PlaneLook
+from napari_iseg.ui._contrast import contrast_of
 from napari_iseg.ui._layers import LABEL_TYPE
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._object_facts import refinement_in, take_saved_facts
@@ -182,7 +183,7 @@ def _begin_again(controller: Controller, project: Project, item: SavedObject) ->
         facts = dict(item.facts)
         look = PlaneLook.of_facts(facts)
         if look != project.look:
-            project.use_look(look)
+            project.use_look(look, contrast_of(look, project.image))
         work.resume(item.prompts, item.answered, item.threshold, refinement_in(facts))
         return True
     if work.session is not None or work.next_clicks:

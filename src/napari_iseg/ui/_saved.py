@@ -173,7 +173,7 @@ def saved_work(work: PlaneWork, choice: MethodChoice, label: int, *, digest: boo
         mask_sha256=mask_digest(session.mask) if digest and answer and session is not None else None,
         class_name=work.class_name or None,
         finished=False,
-        facts={**session.refinement.facts(), **work.look.facts()} if session is not None else {},
+        facts={**session.refinement.facts(), **work.seen_as} if session is not None else {},
     )
 
 

@@ -10,6 +10,10 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_iseg.errors import IsegError
+from napari_iseg.planes import PlaneLook
+from napari_iseg.planes.contrasts import LAYER, SAVED, find_contrast
+from napari_iseg.planes.percentiles import planes_across
+from napari_iseg.ui._contrast import layer_limits
 from napari_iseg.ui._plane_view import full_data
 
 if TYPE_CHECKING:
@@ -17,7 +21,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from qtpy.QtCore import QObject
 
-    from napari_iseg.planes import PlaneAddress, PlaneLook
+    from napari_iseg.planes import PlaneAddress
+    from napari_iseg.planes.contrasts import Contrast
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._project import Project
     from napari_iseg.ui._workers import Job, Workers
@@ -53,6 +58,9 @@ class Seen:
     def __init__(self, controller: Controller, workers: Workers, parent: QObject) -> None:
         self._controller, self._workers = controller, workers
         self._job: Job | None = None
+        self._estimating: Job | None = None
+        # For which image, contrast and volume the percentiles were estimated.
+        self._estimated: tuple[Project, str, tuple[PlaneAddress, ...]] | None = None
         self._followed: Any = None
         self._rest = QTimer(parent)
         self._rest.setSingleShot(True)
@@ -80,22 +88,28 @@ class Seen:
         return image is not None and bool(image.rgb)
 
     @property
-    def follows_layer(self) -> bool:
-        """Whether the contrast limits of the layer are those of the method."""
-        look = self.look
-        return look is not None and look.limits is not None
+    def contrast(self) -> Contrast:
+        """Which of the ways to choose from it is."""
+        project = self._controller.project
+        return find_contrast(project.contrast) if project is not None else LAYER
 
     def set_channel(self, channel: int | None) -> None:
         """Show the method one colour channel in grey, 0 to 2; None shows the colours."""
         project = self._controller.project
         if project is not None:
-            self._use(project, replace(project.look, channel=channel))
+            self._use(project, replace(project.look, channel=channel), self.contrast)
 
-    def follow_layer(self, *, follow: bool) -> None:
-        """Show the method what lies between the layer's contrast limits, also when these change; or choose for it."""
-        project = self._controller.project
-        if project is not None:
-            self._use(project, replace(project.look, limits=_limits(project.image) if follow else None))
+    def set_contrast(self, contrast: Contrast) -> None:
+        """Show the method other values as black and white; what is unfinished is asked again with its prompts."""
+        project, work = self._controller.project, self._controller.work
+        if project is None or work is None:
+            return
+        if contrast.of_volume:
+            self._estimate(project, work.plane, contrast)
+        elif contrast is LAYER:
+            self._use(project, PlaneLook(channel=project.look.channel, limits=layer_limits(project.image)), LAYER)
+        elif contrast is not SAVED:
+            self._use(project, contrast.look(None, work.plane, project.look.channel), contrast)
 
     def refresh(self, _event: Any = None) -> None:
         """Look whether another plane or image is shown."""
@@ -117,15 +131,17 @@ class Seen:
             self._followed = None
 
     def _on_limits(self, _event: Any = None) -> None:
-        if self.follows_layer:
+        if self.contrast is LAYER:
             self._rest.start()
 
     def _read(self) -> None:
         project, work = self._controller.project, self._controller.work
         if project is None or work is None:
             return
-        if project.look.limits is not None and project.look.limits != _limits(project.image):
-            self._use(project, replace(project.look, limits=_limits(project.image)))
+        if self.contrast is LAYER and project.look.limits != layer_limits(project.image):
+            self.set_contrast(LAYER)
+        elif self.contrast.of_volume and not self._is_estimated(project, work.plane):
+            self._estimate(project, work.plane, self.contrast)
         if self.pixels is not None or self._controller.answering.preparing or work.shape[0] * work.shape[1] > _LARGEST:
             return
         if self._job is not None:
@@ -147,17 +163,40 @@ class Seen:
         if not isinstance(error, IsegError):
             raise error
 
-    def _use(self, project: Project, look: PlaneLook) -> None:
+    def _is_estimated(self, project: Project, plane: PlaneAddress) -> bool:
+        # Another channel or moment, shown with a slider, is another volume. One from a session file has its limits.
+        known = self._estimated
+        return known is None or known == (project, self.contrast.key, _volume(project, plane))
+
+    def _estimate(self, project: Project, plane: PlaneAddress, contrast: Contrast) -> None:
+        """Look at a few planes of the volume, in a thread, and then show all planes alike."""
+        if self._estimating is not None:
+            self._estimating.cancel()
+        self._estimated = (project, contrast.key, _volume(project, plane))
+        data, channel = full_data(project.image), project.look.channel
+        self._estimating = self._workers.start(
+            lambda _cancelled: contrast.look(data, plane, channel),
+            partial(self._take_estimate, project, contrast),
+            self._not_read,
+        )
+
+    def _take_estimate(self, project: Project, contrast: Contrast, look: PlaneLook) -> None:
+        self._estimating = None
+        if project is self._controller.project:
+            self._use(project, look, contrast)
+
+    def _use(self, project: Project, look: PlaneLook, contrast: Contrast) -> None:
         """Look at an image in another way; unfinished objects are asked again with their prompts."""
+        if not contrast.of_volume:
+            self._estimated = None
         if look == project.look:
+            project.contrast = contrast.key
+            self.changed.emit()
             return
-        project.use_look(look)
+        project.use_look(look, contrast.key)
         self._controller.prepare()
         self.changed.emit()
 
 
-def _limits(image: Any) -> tuple[float, float] | None:
-    if image.rgb:
-        return None
-    low, high = (float(value) for value in image.contrast_limits)
-    return (low, high) if low < high else None
+def _volume(project: Project, plane: PlaneAddress) -> tuple[PlaneAddress, ...]:
+    return tuple(planes_across(tuple(full_data(project.image).shape), plane))

@@ -9,11 +9,14 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_iseg.planes.contrasts import CONTRASTS, SAVED
+from napari_iseg.ui._square_pixels import aspect_of, square_pixels
 from napari_iseg.ui._telling import told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_iseg.planes.contrasts import Contrast
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._seen import Seen
 
@@ -22,7 +25,6 @@ __all__ = ["SeenRow"]
 _SIDE = 56
 _SOON_MS = 20
 _CHANNELS = (("All colours", None), ("Red", 0), ("Green", 1), ("Blue", 2))
-_WINDOWS = (("Automatic contrast", False), ("Layer's contrast", True))
 
 
 class SeenRow(QWidget):
@@ -41,7 +43,7 @@ class SeenRow(QWidget):
     def __init__(self, controller: Controller, seen: Seen, above: QWidget) -> None:
         super().__init__()
         self._controller, self._seen = controller, seen
-        self._shown: Any = None
+        self._shown: tuple[NDArray[np.uint8] | None, tuple[float, float]] = (None, (1.0, 1.0))
         self.picture = QLabel()
         self.picture.setFixedSize(_SIDE, _SIDE)
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -51,10 +53,11 @@ class SeenRow(QWidget):
         self.channel_box.activated.connect(self._on_channel)
         self.window_box = _box(
             "Contrast for the method",
-            "Automatic: 8-bit images as they are, others from their 0.1 to their 99.9 percentile.\n"
-            "Layer's contrast: between the layer's contrast limits, also when you change them.",
-            _WINDOWS,
+            "Which values the method sees as black and white.",
+            tuple((contrast.title, contrast) for contrast in CONTRASTS),
         )
+        for number, contrast in enumerate(CONTRASTS):
+            self.window_box.setItemData(number, contrast.tip, Qt.ItemDataRole.ToolTipRole)
         self.window_box.activated.connect(self._on_window)
         column = QVBoxLayout()
         column.setSpacing(2)
@@ -85,14 +88,27 @@ class SeenRow(QWidget):
         self.window_box.setVisible(not seen.has_colours)
         if look is not None:
             self.channel_box.setCurrentIndex([channel for _, channel in _CHANNELS].index(look.channel))
-            self.window_box.setCurrentIndex(int(look.limits is not None))
+            self._show_contrast(seen.contrast)
         words = self._words()
         self.words.setText(words)
         self.words.setVisible(bool(words))
-        self.picture.setToolTip(" · ".join(part for part in ("What the method sees of this plane", words) if part))
-        if pixels is not self._shown:
-            self._shown = pixels
-            self.picture.setPixmap(_small(pixels) if pixels is not None else QPixmap())
+        parts = ("What the method sees of this plane", words, self._square_words())
+        self.picture.setToolTip(" · ".join(part for part in parts if part))
+        shown = (pixels, self._aspect())
+        if shown[0] is not self._shown[0] or shown[1] != self._shown[1]:
+            self._shown = shown
+            self.picture.setPixmap(_small(pixels, shown[1]) if pixels is not None else QPixmap())
+
+    def _show_contrast(self, contrast: Contrast) -> None:
+        # What came with a session file is in the list as long as it holds.
+        extra = self.window_box.count() > len(CONTRASTS)
+        if contrast is SAVED and not extra:
+            self.window_box.addItem(SAVED.title)
+            self.window_box.setItemData(len(CONTRASTS), SAVED.tip, Qt.ItemDataRole.ToolTipRole)
+        elif contrast is not SAVED and extra:
+            self.window_box.removeItem(len(CONTRASTS))
+        self.window_box.setCurrentIndex((*CONTRASTS, SAVED).index(contrast))
+        self.window_box.setToolTip(f"Which values the method sees as black and white.\n{contrast.tip}")
 
     def _later(self) -> None:
         if not self._soon.isActive():
@@ -107,7 +123,18 @@ class SeenRow(QWidget):
         parts = [", ".join(f"{_plain(name)} {position}" for name, position in places)]
         if look.limits is not None:
             parts.append(f"{look.limits[0]:.5g} to {look.limits[1]:.5g}")
+        elif look.percentiles is not None:
+            parts.append(f"{look.percentiles[0]:g} to {look.percentiles[1]:g} %")
         return " · ".join(part for part in parts if part)
+
+    def _aspect(self) -> tuple[float, float]:
+        work, image = self._controller.work, self._controller.image
+        return aspect_of(image, work.plane) if work is not None and image is not None else (1.0, 1.0)
+
+    def _square_words(self) -> str:
+        work, image = self._controller.work, self._controller.image
+        square = square_pixels(image, work.plane) if work is not None and image is not None else None
+        return "" if square is None else f"resampled to {square.shown[0]} x {square.shown[1]} square pixels"
 
     @told
     def _on_channel(self, index: int) -> None:
@@ -115,7 +142,7 @@ class SeenRow(QWidget):
 
     @told
     def _on_window(self, index: int) -> None:
-        self._seen.follow_layer(follow=_WINDOWS[index][1])
+        self._seen.set_contrast((*CONTRASTS, SAVED)[index])
         self.refresh()
 
 
@@ -133,11 +160,16 @@ def _plain(name: str) -> str:
     return "plane" if name.startswith("axis") else name
 
 
-def _small(pixels: NDArray[np.uint8]) -> QPixmap:
+def _small(pixels: NDArray[np.uint8], aspect: tuple[float, float]) -> QPixmap:
     step = max(1, min(pixels.shape[:2]) // (2 * _SIDE))
     thin = np.ascontiguousarray(pixels[::step, ::step])
     height, width = thin.shape[:2]
     image = QImage(thin.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
+    high, wide = height * aspect[0], width * aspect[1]
+    side = _SIDE / max(high, wide)
     return QPixmap.fromImage(image).scaled(
-        _SIDE, _SIDE, Qt.AspectRatioMode.KeepAspectRatio, Qt.TransformationMode.SmoothTransformation
+        max(1, round(wide * side)),
+        max(1, round(high * side)),
+        Qt.AspectRatioMode.IgnoreAspectRatio,
+        Qt.TransformationMode.SmoothTransformation,
     )
