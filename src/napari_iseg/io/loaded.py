@@ -65,6 +65,8 @@ class LoadedImage:
     header
         What the format needs to write labels back: nibabel's header, an :class:`ItkGrid`, the axes of a TIFF (such as
         ``"TZYX"``), or None.
+    source_files
+        The files of a series or a folder, one per plane in slice order; empty where one file holds everything.
     """
 
     data: NDArray[Any] = field(repr=False)
@@ -75,6 +77,7 @@ class LoadedImage:
     units: str | None = None
     affine: NDArray[np.float64] | None = field(default=None, repr=False)
     header: Any = field(default=None, repr=False)
+    source_files: tuple[Path, ...] = ()
 
     @property
     def grid_shape(self) -> tuple[int, ...]:
