@@ -6,7 +6,7 @@ import json
 import shutil
 import warnings
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
 
 from napari_iseg.errors import ExportError
@@ -25,6 +25,7 @@ LABELS_NAME = "napari-iseg"
 
 _MARK = "napari-iseg"
 _SMALLEST = 256
+_FORMATS: dict[int, Literal[2, 3]] = {2: 2, 3: 3}
 _UNITS = {"um": "micrometer", "nm": "nanometer", "mm": "millimeter", "cm": "centimeter", "m": "meter", "inch": "inch"}
 
 
@@ -104,7 +105,7 @@ def _write_into(
         raise ExportError(f"{target} was written by another program; choose another name for the labels.")
     version = 3 if (store / "zarr.json").exists() else 2
     image = attributes["multiscales"][0]
-    sizes, units, moved = _grid_of(image, exported)
+    sizes, units, moved = _grid_of(store, image, exported)
     temporary = store.with_name(f".{uuid4().hex[:12]}.zarr")
     try:
         _write_group(temporary, name, exported, sizes, units, moved, version)
@@ -144,7 +145,7 @@ def _write_group(
         from ome_zarr.format import FormatV04, FormatV05
         from ome_zarr.writer import write_multiscale_labels
 
-    root = zarr.open_group(str(store), mode="a", zarr_format=version)
+    root: Any = zarr.open_group(str(store), mode="a", zarr_format=_FORMATS[version])
     pyramid = _pyramid(exported.labels)
     properties = [
         {"label-value": label, "class": exported.about(label).class_name, "name": exported.about(label).name}
@@ -160,10 +161,10 @@ def _write_group(
         scale=sizes,
         axes_units=units or None,
         storage_options={"chunks": _chunks(exported.labels.shape)},
-        label_metadata={"properties": properties} if properties else None,
+        label_metadata={"source": {"image": "../../"}, **({"properties": properties} if properties else {})},
     )
-    group = root[f"labels/{name}"]
-    said = dict(group.attrs)
+    group: Any = root[f"labels/{name}"]
+    said: dict[str, Any] = dict(group.attrs)
     whole = said["ome"] if version == 3 else said
     for level, one in enumerate(whole["multiscales"][0]["datasets"]):
         # The library derives the scale from the shapes, which is off where a size is odd; every second pixel is exact.
@@ -198,7 +199,7 @@ def _axes(exported: ExportedLabels) -> str:
 
 
 def _grid_of(
-    image: dict[str, Any], exported: ExportedLabels
+    store: Path, image: dict[str, Any], exported: ExportedLabels
 ) -> tuple[dict[str, float], dict[str, str], list[float] | None]:
     """Return the size, the unit and the place of the pixels of an image's first level, for the axes of the labels."""
     axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in image["axes"]]
@@ -208,14 +209,22 @@ def _grid_of(
     kept = list(range(len(axes)))
     if len(axes) == exported.labels.ndim + 1:
         kept = [number for number in kept if axes[number]["name"] != "c"]
-    if len(kept) != exported.labels.ndim:
+    shape = _shape_of(store / image["datasets"][0]["path"])
+    if len(kept) != exported.labels.ndim or tuple(shape[number] for number in kept) != exported.labels.shape:
         raise ExportError(
-            f"The labels have {exported.labels.ndim} axes but the OME-Zarr image has "
-            f"{''.join(axis['name'] for axis in axes)}; export them to a store of their own."
+            f"The labels have the shape {exported.labels.shape} but the OME-Zarr image has {shape} "
+            f"({''.join(axis['name'] for axis in axes)}); export them to a store of their own."
         )
     sizes = {axes[number]["name"]: float(scale[number]) for number in kept}
     units = {axes[number]["name"]: axes[number]["unit"] for number in kept if axes[number].get("unit")}
     return sizes, units, None if place is None else [float(place[number]) for number in kept]
+
+
+def _shape_of(array: Path) -> tuple[int, ...]:
+    import zarr
+
+    opened: Any = zarr.open_array(str(array), mode="r")
+    return tuple(int(size) for size in opened.shape)
 
 
 def _is_group(folder: Path) -> bool:
@@ -241,8 +250,8 @@ def _labels_in(store: Path) -> list[str]:
 def _mark_labels(store: Path, names: list[str], version: int) -> None:
     import zarr
 
-    group = zarr.open_group(str(store / "labels"), mode="a", zarr_format=version)
-    said = dict(group.attrs)
+    group: Any = zarr.open_group(str(store / "labels"), mode="a", zarr_format=_FORMATS[version])
+    said: dict[str, Any] = dict(group.attrs)
     group.attrs.put({"ome": {**said.get("ome", {}), "labels": names}} if version == 3 else {**said, "labels": names})
 
 

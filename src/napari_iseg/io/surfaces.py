@@ -46,9 +46,10 @@ def surface_of(mask: NDArray[np.bool_], to_world: NDArray[np.float64], *, smooth
 
     vertices, faces, _, _ = marching_cubes(np.pad(mask, 1).astype(np.float32), 0.5, allow_degenerate=False)
     placed = (vertices - 1) @ to_world[:3, :3].T + to_world[:3, 3]
-    surface = trimesh.Trimesh(placed, faces, process=True)
+    surface: Any = trimesh.Trimesh(placed, faces, process=True)
     if smooth:
-        trimesh.smoothing.filter_taubin(surface, iterations=_ROUNDS)
+        smoothing: Any = trimesh.smoothing
+        smoothing.filter_taubin(surface, iterations=_ROUNDS)
     if surface.volume < 0:
         # A mirrored world turns the triangles inside out.
         surface.invert()
@@ -88,7 +89,8 @@ def write_surfaces(path: Path, exported: ExportedLabels, tick: Tick = no_tick, *
             scene.add_geometry(surface, node_name=name, geom_name=name)
         made: str | bytes = _obj(scene)
     else:
-        made = trimesh.util.concatenate(list(surfaces.values())).export(file_type="stl")
+        together: Any = trimesh.util.concatenate(list(surfaces.values()))
+        made = together.export(file_type="stl")
     with replacing(path) as temporary:
         _write(temporary, made)
     return path
