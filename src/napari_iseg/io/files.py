@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -15,7 +16,18 @@ from napari_iseg.errors import ExportError, ImageError, IsegError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["damaged", "ending", "existing_file", "replacing", "replacing_folder", "swap_folder", "too_large"]
+__all__ = [
+    "damaged",
+    "ending",
+    "existing_file",
+    "remove_folder",
+    "replacing",
+    "replacing_folder",
+    "swap_folder",
+    "too_large",
+]
+
+_REMOVALS = 40
 
 
 def ending(path: Path) -> str:
@@ -141,7 +153,16 @@ def replacing_folder(path: str | Path, is_ours: Callable[[Path], bool]) -> Itera
         reason = error.strerror or "the system refused"
         raise ExportError(f"{target} cannot be written ({reason}); choose another folder or make room.") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_folder(temporary)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that other threads may still write into for a moment, as those of a failed Zarr do."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
 
 
 def swap_folder(new: Path, target: Path) -> None:
@@ -162,7 +183,7 @@ def swap_folder(new: Path, target: Path) -> None:
         if was_there:
             os.replace(old, target)
         raise
-    shutil.rmtree(old, ignore_errors=True)
+    remove_folder(old)
 
 
 def _neighbours(file: Path) -> str:

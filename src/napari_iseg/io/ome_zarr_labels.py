@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +10,7 @@ from uuid import uuid4
 
 from napari_iseg.errors import ExportError
 from napari_iseg.io.exported import no_tick
-from napari_iseg.io.files import replacing_folder, swap_folder
+from napari_iseg.io.files import remove_folder, replacing_folder, swap_folder
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -123,7 +122,7 @@ def _write_into(
         reason = error.strerror or "the system refused"
         raise ExportError(f"{target} cannot be written ({reason}); export to a store of its own.") from error
     finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        remove_folder(temporary)
     return target
 
 
