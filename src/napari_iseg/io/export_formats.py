@@ -46,6 +46,10 @@ class ExportFormat:
         Called with the path, the labels and a :data:`~napari_iseg.io.exported.Tick`; returns what it wrote.
     smooths
         Whether it takes ``smooth``.
+    keeps
+        Whether the labels can be had again from it: the work is safe then.
+    placed
+        Whether it lies in the world of the image, so that it must not be written without the image's grid.
     """
 
     name: str
@@ -53,6 +57,8 @@ class ExportFormat:
     endings: tuple[str, ...]
     write: Callable[..., Path]
     smooths: bool = False
+    keeps: bool = True
+    placed: bool = False
 
     @property
     def is_folder(self) -> bool:
@@ -67,25 +73,35 @@ def _on_grid(path: Path, exported: ExportedLabels, tick: Tick = no_tick) -> Path
 _TABLE = (
     ExportFormat("tiff", "TIFF", (".tif", ".tiff"), _on_grid),
     ExportFormat("ome-tiff", "OME-TIFF", (".ome.tif", ".ome.tiff"), _on_grid),
-    ExportFormat("nifti", "NIfTI", (".nii.gz", ".nii"), _on_grid),
-    ExportFormat("mha", "MetaImage", (".mha",), _on_grid),
-    ExportFormat("nrrd", "NRRD", (".nrrd",), _on_grid),
+    ExportFormat("nifti", "NIfTI", (".nii.gz", ".nii"), _on_grid, placed=True),
+    ExportFormat("mha", "MetaImage", (".mha",), _on_grid, placed=True),
+    ExportFormat("nrrd", "NRRD", (".nrrd",), _on_grid, placed=True),
     ExportFormat("png", "PNG, one plane", (".png",), _on_grid),
     ExportFormat("png-planes", "PNG per plane, a folder", (), write_png_planes),
     ExportFormat("ome-zarr", "OME-Zarr labels", (".ome.zarr", ".zarr"), write_ome_zarr),
-    ExportFormat("csv", "Measurements, CSV", (".csv",), write_measurements),
+    ExportFormat("csv", "Measurements, CSV", (".csv",), write_measurements, keeps=False),
     ExportFormat("coco", "COCO, run lengths", (".json",), write_coco),
     ExportFormat("coco-polygons", "COCO, polygons", (".json",), write_coco_polygons),
-    ExportFormat("dicom-seg", "DICOM SEG", (".dcm",), write_dicom_seg),
-    ExportFormat("stl", "Surfaces, STL", (".stl",), write_surfaces, smooths=True),
-    ExportFormat("obj", "Surfaces, OBJ", (".obj",), write_surfaces, smooths=True),
-    ExportFormat("stl-objects", "Surface per object, STL, a folder", (), write_object_surfaces, smooths=True),
+    ExportFormat("dicom-seg", "DICOM SEG", (".dcm",), write_dicom_seg, placed=True),
+    ExportFormat("stl", "Surfaces, STL", (".stl",), write_surfaces, smooths=True, keeps=False, placed=True),
+    ExportFormat("obj", "Surfaces, OBJ", (".obj",), write_surfaces, smooths=True, keeps=False, placed=True),
+    ExportFormat(
+        "stl-objects",
+        "Surface per object, STL, a folder",
+        (),
+        write_object_surfaces,
+        smooths=True,
+        keeps=False,
+        placed=True,
+    ),
     ExportFormat(
         "obj-objects",
         "Surface per object, OBJ, a folder",
         (),
         partial(write_object_surfaces, kind="obj"),
         smooths=True,
+        keeps=False,
+        placed=True,
     ),
 )
 
