@@ -157,6 +157,13 @@ def test_colours_channels_and_time_points_have_columns_and_rows_of_their_own() -
     assert second["intensity_mean"] == pytest.approx(image[1, 2:5, 3:7, 0].mean())
 
 
+def test_ids_may_be_as_large_as_the_type_holds() -> None:
+    labels = np.zeros((5, 7), np.uint32)
+    labels[1:3, 2:6] = 2**32 - 1
+    (row,) = measure(ExportedLabels(labels))
+    assert (row["label"], row["area_px2"]) == (2**32 - 1, 8)
+
+
 def test_an_empty_image_gives_an_empty_table(tmp_path: Path) -> None:
     export_labels(tmp_path / "table.csv", ExportedLabels(np.zeros((5, 7), int)))
     assert (tmp_path / "table.csv").read_text(encoding="utf-8-sig").split() == ["label"]
@@ -195,4 +202,22 @@ def test_what_is_cancelled_in_the_middle_leaves_what_was_there(name: str, tmp_pa
 
     with pytest.raises(ExportCancelledError):
         export_labels(path, ExportedLabels(np.maximum(stack(), 1)), format_name=name, tick=stop)
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+
+
+@pytest.mark.parametrize("name", sorted(EXPORT_FORMATS.keys() - {"dicom-seg", "png", "ome-zarr"}))
+def test_a_full_disk_leaves_what_was_there(name: str, tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    path = tmp_path / f"out{(*EXPORT_FORMATS[name].endings, '')[0]}"
+    labels = np.random.default_rng(9).integers(0, 60, (7, 61, 83)) * 7
+    export_labels(path, ExportedLabels(labels), format_name=name)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # As on a disk that is full: no file grows over 2 kB.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
+    try:
+        with pytest.raises(ExportError, match=r"cannot be written"):
+            export_labels(path, ExportedLabels(labels[::-1]), format_name=name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import warnings
 from typing import TYPE_CHECKING
 
@@ -65,6 +64,7 @@ def opened(path: Path) -> list:
 @pytest.fixture
 def small_files() -> Iterator[None]:
     """Let no file grow over 5 kB, as on a disk that is full."""
+    resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
     yield

@@ -69,31 +69,36 @@ def measure(exported: ExportedLabels, tick: Tick = no_tick) -> list[dict[str, An
     for number, index in enumerate(frames):
         labels = exported.labels[index]
         at = dict(zip(exported.axes, index, strict=False))
-        for region in _regions(labels, _image_of(exported, index), sizes):
-            label = int(region["label"])
+        there = np.unique(labels)
+        for label, region in _regions(labels, there[there > 0], _image_of(exported, index), sizes):
             about = exported.about(label)
             row: dict[str, Any] = {"label": label, "name": about.name, "class": about.class_name}
             row["confidence"] = "" if about.confidence is None else about.confidence
-            row |= {**at, **_measured(region, labels, sizes, exported.axes[-space:], unit)}
+            row |= {**at, **_measured(region, labels, label, sizes, exported.axes[-space:], unit)}
             row["note"] = about.note
             rows.append(row)
         tick((number + 1) / len(frames))
     return rows
 
 
-def _regions(labels: NDArray[Any], image: NDArray[Any] | None, sizes: tuple[float, ...]) -> Iterator[dict[str, Any]]:
+def _regions(
+    labels: NDArray[Any], present: NDArray[Any], image: NDArray[Any] | None, sizes: tuple[float, ...]
+) -> Iterator[tuple[int, dict[str, Any]]]:
+    """Go through the objects of a frame: (label, its properties); ``present`` are its labels, 0 left out."""
     from skimage.measure import regionprops_table
 
-    if not labels.any():
+    if not present.size:
         return
-    wanted = ["label", "num_pixels", "area", "bbox", "centroid", *(_INTENSITIES if image is not None else ())]
-    table = regionprops_table(labels.astype(np.int64), image, properties=wanted, spacing=sizes)
+    # Consecutive numbers: scikit-image lists every number up to the largest one.
+    numbered = np.searchsorted(np.r_[0, present], labels).astype(np.int32)
+    wanted = ["label", "num_pixels", "bbox", "centroid", *(_INTENSITIES if image is not None else ())]
+    table = regionprops_table(numbered, image, properties=wanted, spacing=sizes)
     for number in range(len(table["label"])):
-        yield {name: values[number] for name, values in table.items()}
+        yield int(present[number]), {name: values[number] for name, values in table.items() if name != "label"}
 
 
 def _measured(
-    region: dict[str, Any], labels: NDArray[Any], sizes: tuple[float, ...], axes: str, unit: str
+    region: dict[str, Any], labels: NDArray[Any], label: int, sizes: tuple[float, ...], axes: str, unit: str
 ) -> dict[str, Any]:
     ndim = len(sizes)
     start = [int(region[f"bbox-{axis}"]) for axis in range(ndim)]
@@ -102,7 +107,7 @@ def _measured(
     flat = ndim == 2 or across is not None
     kept = [axis for axis in range(ndim) if axis != across]
     box = tuple(slice(a, b) for a, b in zip(start, stop, strict=True))
-    mask = labels[box] == int(region["label"])
+    mask = labels[box] == label
     if across is not None:
         mask = mask.take(0, axis=across)
     count = int(region["num_pixels"])
