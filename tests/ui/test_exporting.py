@@ -98,8 +98,9 @@ def test_painted_labels_go_out_as_folders_and_stores(
 
 
 def test_the_dialog_s_answer_gets_the_ending_of_its_format(tmp_path: Path) -> None:
-    offered = filters(None)
-    assert set(offered.values()) == {None, *EXPORT_FORMATS}
+    assert {*filters(None, 2).values(), *filters(None, 3).values()} == {None, *EXPORT_FORMATS}
+    assert set(filters(None, 2).values()).isdisjoint({"stl", "png-planes"})
+    assert "png" not in filters(None, 3).values()
     assert meant("/a/cells_labels.nii.gz", "csv", None) == ("/a/cells_labels.csv", "csv")
     assert meant("/a/cells_labels.tif", "png-planes", None) == ("/a/cells_labels", "png-planes")
     assert meant("/a/v1.2 cells", "ome-tiff", None) == ("/a/v1.2 cells.ome.tif", "ome-tiff")
@@ -114,5 +115,5 @@ def test_an_ome_zarr_image_offers_its_own_store(tmp_path: Path) -> None:
     (tmp_path / "cells.ome.zarr").mkdir()
     (tmp_path / "cells.ome.zarr" / "zarr.json").write_text("{}")
     source = str(tmp_path / "cells.ome.zarr")
-    inside = next(name for title, name in filters(source).items() if "inside" in title)
+    inside = next(name for title, name in filters(source, 3).items() if "inside" in title)
     assert meant(str(tmp_path / "whatever"), inside, source) == (source, "ome-zarr")

@@ -117,7 +117,7 @@ def _measured(
     found: dict[str, Any] = {
         "pixels": count,
         f"area{f'_{unit}2' if unit else ''}": size if flat else "",
-        f"volume{f'_{unit}3' if unit else ''}": "" if flat else size,
+        **({f"volume{f'_{unit}3' if unit else ''}": "" if flat else size} if ndim == 3 else {}),
         f"equivalent_diameter{length}": diameter,
         f"feret{length}": _feret(mask, [sizes[axis] for axis in kept]),
     }

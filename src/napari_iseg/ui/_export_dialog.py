@@ -18,19 +18,22 @@ _BY_ENDING = "By the ending of the name"
 _INSIDE = "OME-Zarr labels, inside of the image's own store"
 
 
-def filters(source: str | None) -> dict[str, str | None]:
+def filters(source: str | None, axes: int) -> dict[str, str | None]:
     """Return the dialog's filters with the formats that they mean, None for the one that the ending chooses.
 
     Parameters
     ----------
     source
         Path of the image, or None; labels can go into one that is OME-Zarr.
+    axes
+        How many axes the labels have: a flat image has neither planes nor surfaces, and a stack is no single PNG.
     """
-    endings = dict.fromkeys(end for one in EXPORT_FORMATS.values() for end in one.endings)
-    found: dict[str, str | None] = {f"{_BY_ENDING} ({_patterns(list(endings))})": None}
+    found: dict[str, str | None] = {f"{_BY_ENDING} (*)": None}
     if source is not None and image_store(source) is not None:
         found[f"{_INSIDE} (*)"] = _INSIDE
     for one in EXPORT_FORMATS.values():
+        if (one.smooths or one.name == "png-planes") if axes == 2 else one.name == "png":
+            continue
         found[f"{one.title} ({_patterns(list(one.endings))})"] = one.name
     return found
 

@@ -90,7 +90,9 @@ class ExportRow(QWidget):
         if self._files.exports.part is not None:
             return
         image = self._controller.image
-        offered = filters(source_of(image) if image is not None else None)
+        if image is None:
+            return
+        offered = filters(source_of(image), image.ndim)
         path, chosen = QFileDialog.getSaveFileName(self, "Export", self._proposed_name(), ";;".join(offered))
         if path:
             self.export_to(path, offered.get(chosen))
