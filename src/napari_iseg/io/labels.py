@@ -77,27 +77,27 @@ def write_labels(
         hold them, or the file cannot be written.
     """
     file = Path(path)
-    kind = ending(file)
-    if kind not in LABEL_ENDINGS:
-        raise ExportError(_unknown_ending(file, kind))
+    if ending(file) not in LABEL_ENDINGS:
+        raise ExportError(_unknown_ending(file, ending(file)))
     array = smallest_labels(np.asarray(labels))
     if like is not None:
         check_grid(array, like)
-    exported = ExportedLabels(array, like, None if spacing is None else tuple(spacing), units)
-    sizes = exported.sizes
-    if kind == ".png":
-        _check_png(array)
-        with replacing(file) as temporary:
-            write_png(temporary, array)
-            tick(1)
-        return file
-    with replacing(file) as temporary:
-        if is_ome_tiff(file):
-            write_ome_tiff(temporary, array, exported.axes, sizes, exported.unit, exported.stem)
-        else:
-            _WRITERS[kind](temporary, array, like, sizes)
-        tick(1)
+    _write(file, ExportedLabels(array, like, None if spacing is None else tuple(spacing), units), tick)
     return file
+
+
+def _write(file: Path, exported: ExportedLabels, tick: Tick) -> None:
+    labels, sizes, kind = exported.labels, exported.sizes, ending(file)
+    if kind == ".png":
+        _check_png(labels)
+    with replacing(file) as temporary:
+        if kind == ".png":
+            write_png(temporary, labels)
+        elif is_ome_tiff(file):
+            write_ome_tiff(temporary, labels, exported.axes, sizes, exported.unit, exported.stem)
+        else:
+            _WRITERS[kind](temporary, labels, exported.like, sizes)
+        tick(1)
 
 
 def write_probability(path: str | Path, probability: NDArray[np.floating[Any]]) -> Path:
