@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import json
+from pathlib import Path
 
 import nibabel as nib
 import numpy as np
 import pytest
 import SimpleITK
 import tifffile
+from npe2 import PluginManager, PluginManifest
 
+import napari_iseg
 from napari_iseg.errors import ExportError, ImageError
 from napari_iseg.io.readers import get_reader
 from napari_iseg.io.writers import write_labels_layer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 AFFINE = np.array([[-0.5, 0, 0, 30], [0, 0, 2.0, -8], [0, 0.75, 0, 5], [0, 0, 0, 1]])
 VOLUME = np.random.default_rng(8).integers(0, 900, (34, 21, 5)).astype(np.int16)
@@ -89,3 +89,24 @@ def test_a_lost_source_is_told_where_it_matters(source: Path, tmp_path: Path) ->
     with pytest.raises(ExportError, match="put it back or export as TIFF"):
         write_labels_layer(str(tmp_path / "labels.nii.gz"), labels, meta)
     assert write_labels_layer(str(tmp_path / "labels.tif"), labels, meta) == [str(tmp_path / "labels.tif")]
+
+
+@pytest.mark.parametrize("ending", [".ome.tif", ".ome.zarr", ".json", ".stl", ".csv"])
+def test_napari_s_own_save_finds_the_writer_of_every_ending(ending: str, tmp_path: Path) -> None:
+    manager = PluginManager()
+    manager.register(PluginManifest.from_file(Path(napari_iseg.__file__).with_name("napari.yaml")))
+    writer, path = manager.get_writer(str(tmp_path / f"labels{ending}"), ["labels"])
+    assert writer is not None
+    assert ending in writer.filename_extensions
+    labels = np.zeros((5, 21, 34), np.uint8)
+    labels[1:4, 5:9, 6:12] = 3
+    features = {"index": [3], "class": ["nucleus"], "confidence": [0.5], "note": ["x"]}
+    meta = {"scale": (2.0, 0.75, 0.5), "units": ("micrometer",) * 3, "features": features}
+    (written,) = write_labels_layer(path, labels, meta)
+    assert Path(written).exists()
+    if ending == ".csv":
+        text = Path(written).read_text(encoding="utf-8-sig")
+        assert "volume_um3" in text
+        assert "nucleus 3,nucleus,0.5" in text
+    if ending == ".json":
+        assert [one["name"] for one in json.loads(Path(written).read_text())["categories"]] == ["nucleus"]

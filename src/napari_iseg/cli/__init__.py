@@ -12,6 +12,7 @@ from napari_iseg import __version__
 from napari_iseg.cli.adapt import adapt
 from napari_iseg.cli.data import data
 from napari_iseg.cli.evaluate import evaluate
+from napari_iseg.cli.export import export
 from napari_iseg.cli.methods import methods
 from napari_iseg.cli.replay import replay
 from napari_iseg.cli.segment import segment
@@ -29,6 +30,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_
 app.command()(methods)
 app.command()(segment)
 app.command()(replay)
+app.command()(export)
 app.command()(evaluate)
 app.command()(train)
 app.command()(adapt)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_iseg.inference.replaying import Replay
     from napari_iseg.io import LoadedImage, SavedObject, SavedSession
 
-__all__ = ["replay"]
+__all__ = ["image_of_session", "replay"]
 
 
 def replay(
@@ -37,7 +37,7 @@ def replay(
 
     saved = read_session(session)
     _check_output(output)
-    loaded = read_image(_image_of(session, saved, image))
+    loaded = read_image(image_of_session(session, saved, image))
     grid = loaded.grid_shape
     if grid != saved.shape:
         raise ImageError(
@@ -66,7 +66,14 @@ def replay(
         raise typer.Exit(1)
 
 
-def _image_of(session: Path, saved: SavedSession, given: Path | None) -> Path:
+def image_of_session(session: Path, saved: SavedSession, given: Path | None) -> Path:
+    """Return the file of a session's image: the one that is given, the one it names, or that one beside the session.
+
+    Raises
+    ------
+    ImageError
+        If the session names none and none is given.
+    """
     if given is not None:
         return given
     if saved.source is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from contextlib import contextmanager
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,9 +14,20 @@ from uuid import uuid4
 from napari_iseg.errors import ExportError, ImageError, IsegError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
-__all__ = ["damaged", "ending", "existing_file", "replacing", "too_large"]
+__all__ = [
+    "damaged",
+    "ending",
+    "existing_file",
+    "remove_folder",
+    "replacing",
+    "replacing_folder",
+    "swap_folder",
+    "too_large",
+]
+
+_REMOVALS = 40
 
 
 def ending(path: Path) -> str:
@@ -101,6 +113,77 @@ def replacing(path: str | Path) -> Iterator[Path]:
         raise ExportError(f"{target} cannot be written ({reason}); choose another folder or make room.") from error
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: str | Path, is_ours: Callable[[Path], bool]) -> Iterator[Path]:
+    """Write a folder whole or not at all.
+
+    The block writes into the yielded temporary folder, which is there and empty; when the block ends well it takes the
+    place of ``path``, and when it fails what was there before stays as it was.
+
+    Parameters
+    ----------
+    path
+        Where to. Its parent must be there.
+    is_ours
+        Whether a folder that is there already, and not empty, holds nothing but an earlier export; any other folder is
+        the user's and is not replaced.
+
+    Raises
+    ------
+    ExportError
+        If there is a file or a folder with other things, the parent is missing, or the disk refuses.
+    """
+    target = Path(path).resolve()
+    if target.exists() and not target.is_dir():
+        raise ExportError(f"{target} is a file; name a new folder.")
+    if target.is_dir() and any(target.iterdir()) and not is_ours(target):
+        raise ExportError(f"The folder {target} holds other files, which an export must not replace; name a new one.")
+    if not target.parent.is_dir():
+        raise ExportError(
+            f"There is no folder {target.parent} to write {target.name} in; make it or choose another one."
+        )
+    temporary = target.with_name(f".{uuid4().hex[:12]}{ending(target)}")
+    try:
+        temporary.mkdir()
+        yield temporary
+        swap_folder(temporary, target)
+    except OSError as error:
+        reason = error.strerror or "the system refused"
+        raise ExportError(f"{target} cannot be written ({reason}); choose another folder or make room.") from error
+    finally:
+        remove_folder(temporary)
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that other threads may still write into for a moment, as those of a failed Zarr do."""
+    for _ in range(_REMOVALS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if not folder.exists():
+            return
+        time.sleep(0.05)
+
+
+def swap_folder(new: Path, target: Path) -> None:
+    """Put a folder into the place of another one, which is removed; if that fails the old one is put back.
+
+    Raises
+    ------
+    OSError
+        If the system refuses.
+    """
+    old = target.with_name(f".{uuid4().hex[:12]}.old")
+    was_there = target.exists()
+    if was_there:
+        os.replace(target, old)
+    try:
+        os.replace(new, target)
+    except OSError:
+        if was_there:
+            os.replace(old, target)
+        raise
+    remove_folder(old)
 
 
 def _neighbours(file: Path) -> str:

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 __all__ = ["read_itk", "write_itk"]
 
+# ITK raises one kind of error for everything; what it says tells a full disk from a grid that a format cannot hold.
+_OF_THE_DISK = ("No space left", "File too large", "Error writing", "File cannot be written")
+
 
 def read_itk(file: Path, *, lazy: bool = False) -> LoadedImage:
     """Read what SimpleITK reads; several values per voxel become colours (3 or 4 bytes) or a first axis.
@@ -133,6 +136,11 @@ def write_itk(file: Path, labels: NDArray[Any], like: LoadedImage | None, spacin
         image.SetDirection(grid.direction)
         SimpleITK.WriteImage(image, str(file), useCompression=True)
     except (RuntimeError, NotImplementedError) as error:
+        if any(sign in str(error) for sign in _OF_THE_DISK):
+            raise ExportError(
+                f"The labels cannot be written to {file.parent}: the disk is full or refuses; make room or choose "
+                "another folder."
+            ) from error
         raise ExportError(
             f"Labels of the shape {labels.shape} cannot be written as {file.suffix} with this grid; "
             "export them as TIFF or NIfTI."

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import ExportError
+from napari_iseg.io.exported import ExportedLabels, no_tick
 from napari_iseg.io.files import ending, replacing
 from napari_iseg.io.itk_files import write_itk
 from napari_iseg.io.nifti_files import write_nifti
+from napari_iseg.io.ome_tiff import is_ome_tiff, write_ome_tiff
 from napari_iseg.io.raster_files import write_png
 from napari_iseg.io.tiff_files import write_tiff
 
@@ -20,9 +22,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_iseg.io.exported import Tick
     from napari_iseg.io.loaded import LoadedImage
 
-__all__ = ["LABEL_ENDINGS", "write_alpha", "write_labels", "write_probability"]
+__all__ = ["LABEL_ENDINGS", "check_grid", "smallest_labels", "write_alpha", "write_labels", "write_probability"]
 
 _WRITERS = {
     **dict.fromkeys((".tif", ".tiff"), write_tiff),
@@ -39,14 +42,16 @@ def write_labels(
     labels: NDArray[Any],
     like: LoadedImage | None = None,
     spacing: Sequence[float] | None = None,
+    units: str | None = None,
+    tick: Tick = no_tick,
 ) -> Path:
     """Write labels in the smallest unsigned type that holds them; the file appears whole or not at all.
 
     Parameters
     ----------
     path
-        The ending chooses the format: ``.tif``, ``.tiff``, ``.nii``, ``.nii.gz``, ``.mha``, ``.nrrd``, or ``.png``
-        for a single plane with ids up to 65535.
+        The ending chooses the format: ``.tif``, ``.tiff``, ``.ome.tif``, ``.ome.tiff``, ``.nii``, ``.nii.gz``,
+        ``.mha``, ``.nrrd``, or ``.png`` for a single plane with ids up to 65535.
     labels
         (H, W) or n-D labels, integers from 0 or bool, slowest axis first, without a colour axis.
     like
@@ -55,6 +60,10 @@ def write_labels(
     spacing
         Size of a pixel per axis of ``labels``, in place of that of ``like`` where the format takes it from there;
         the world of a NIfTI or ITK image stays its own. None takes that of ``like``, else 1.
+    units
+        Unit of the spacing in an OME-TIFF; None takes that of ``like``.
+    tick
+        Is told 1 before the file appears; what it raises ends the writing.
 
     Returns
     -------
@@ -68,21 +77,27 @@ def write_labels(
         hold them, or the file cannot be written.
     """
     file = Path(path)
-    kind = ending(file)
-    if kind not in LABEL_ENDINGS:
-        raise ExportError(_unknown_ending(file, kind))
-    array = _smallest(np.asarray(labels))
+    if ending(file) not in LABEL_ENDINGS:
+        raise ExportError(_unknown_ending(file, ending(file)))
+    array = smallest_labels(np.asarray(labels))
     if like is not None:
-        _check_grid(array, like)
-    sizes = _spacing(array, like, spacing)
-    if kind == ".png":
-        _check_png(array)
-        with replacing(file) as temporary:
-            write_png(temporary, array)
-        return file
-    with replacing(file) as temporary:
-        _WRITERS[kind](temporary, array, like, sizes)
+        check_grid(array, like)
+    _write(file, ExportedLabels(array, like, None if spacing is None else tuple(spacing), units), tick)
     return file
+
+
+def _write(file: Path, exported: ExportedLabels, tick: Tick) -> None:
+    labels, sizes, kind = exported.labels, exported.sizes, ending(file)
+    if kind == ".png":
+        _check_png(labels)
+    with replacing(file) as temporary:
+        if kind == ".png":
+            write_png(temporary, labels)
+        elif is_ome_tiff(file):
+            write_ome_tiff(temporary, labels, exported.axes, sizes, exported.unit, exported.stem)
+        else:
+            _WRITERS[kind](temporary, labels, exported.like, sizes)
+        tick(1)
 
 
 def write_probability(path: str | Path, probability: NDArray[np.floating[Any]]) -> Path:
@@ -131,7 +146,14 @@ def write_alpha(
     return file
 
 
-def _smallest(labels: NDArray[Any]) -> NDArray[Any]:
+def smallest_labels(labels: NDArray[Any]) -> NDArray[Any]:
+    """Return labels in the smallest unsigned type that holds them.
+
+    Raises
+    ------
+    ExportError
+        If they are no whole numbers from 0 to 2**32 - 1, or have no pixel or fewer than two axes.
+    """
     if labels.dtype.kind not in "bui":
         raise ExportError(
             f"Labels must be whole numbers; an array of the type {labels.dtype} was given, so convert it."
@@ -148,7 +170,14 @@ def _smallest(labels: NDArray[Any]) -> NDArray[Any]:
     return labels.astype(np.uint8 if highest < 2**8 else np.uint16 if highest < 2**16 else np.uint32)
 
 
-def _check_grid(labels: NDArray[Any], like: LoadedImage) -> None:
+def check_grid(labels: NDArray[Any], like: LoadedImage) -> None:
+    """Check that labels lie on the grid of an image, or on its last axes alone where it has a place in the world.
+
+    Raises
+    ------
+    ExportError
+        If they do not.
+    """
     grid = like.grid_shape
     flat_world = like.affine is not None and 2 < labels.ndim < len(grid)
     if labels.shape != grid and not (flat_world and labels.shape == grid[-labels.ndim :]):
@@ -163,16 +192,6 @@ def _check_png(labels: NDArray[Any]) -> None:
         raise ExportError(f"A PNG holds one plane, not labels of the shape {labels.shape}; export them as TIFF (.tif).")
     if labels.dtype == np.uint32:
         raise ExportError(f"A PNG holds ids up to 65535, not {labels.max()}; export them as TIFF (.tif).")
-
-
-def _spacing(labels: NDArray[Any], like: LoadedImage | None, spacing: Sequence[float] | None) -> tuple[float, ...]:
-    given = (
-        spacing if spacing is not None else like.spacing[-labels.ndim :] if like is not None else (1.0,) * labels.ndim
-    )
-    sizes = tuple(float(size) for size in given)
-    if len(sizes) != labels.ndim or not all(np.isfinite(size) and size > 0 for size in sizes):
-        raise ExportError(f"The spacing must be {labels.ndim} numbers above 0, one per axis; {sizes} was given.")
-    return sizes
 
 
 def _unknown_ending(file: Path, kind: str) -> str:

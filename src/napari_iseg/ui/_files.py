@@ -6,15 +6,16 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_iseg.errors import ExportError, ImageError, IsegError
+from napari_iseg.errors import ImageError, IsegError
 from napari_iseg.inference.replaying import remake
 from napari_iseg.io import read_session, read_session_labels, session_path
+from napari_iseg.ui._exports import Exports
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._plane_view import full_data
 from napari_iseg.ui._restoring import Stored, put_back, stored
 from napari_iseg.ui._saved import source_of
 from napari_iseg.ui._session_facts import session_facts, take_session_facts
-from napari_iseg.ui._writing import session_writer, write_on_grid
+from napari_iseg.ui._writing import session_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,37 +53,11 @@ class Files:
         self._controller = controller
         self._workers = workers
         self._load = load
+        self.exports = Exports(controller, workers, lambda project: self.kept(project))
 
-    def export(self, path: str | Path) -> None:
-        """Write all objects, the unfinished ones included, in a thread; a sentence follows when it is done.
-
-        Parameters
-        ----------
-        path
-            Its ending chooses the format.
-
-        Raises
-        ------
-        ExportError
-            If there is no object yet.
-        """
-        project = self._project()
-        labels, unfinished = project.labels()
-        count = len(project.finished.records) + unfinished
-        if not labels.any():
-            raise ExportError("There is nothing to export yet; click an object first.")
-        told = f"{count} object{'s' if count != 1 else ''}" if count else "The labels"
-        if unfinished:
-            told += f" ({'the unfinished one' if unfinished == 1 else f'{unfinished} unfinished ones'} included)"
-        self._workers.start(
-            lambda _cancelled: write_on_grid(Path(path), labels, project.image),
-            partial(self._exported, project, told),
-            self._tell,
-        )
-
-    def _exported(self, project: Project, told: str, written: Path) -> None:
-        self.kept(project)
-        self._controller.said.emit(f"{told} exported to {written}.")
+    def export(self, path: str | Path, format_name: str | None = None) -> None:
+        """Write all objects, see :meth:`~napari_iseg.ui._exports.Exports.start`."""
+        self.exports.start(path, format_name)
 
     def save_session(
         self,

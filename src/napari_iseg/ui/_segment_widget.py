@@ -193,9 +193,9 @@ class SegmentWidget(QWidget):
         self.tips.hide()
 
     @told
-    def export(self, path: str | Path) -> None:
+    def export(self, path: str | Path, format_name: str | None = None) -> None:
         """Write the labels; a notification says when it is done, or what went wrong."""
-        self.files.export(path)
+        self.files.export(path, format_name)
 
     @told
     def save_session(self, path: str | Path) -> None:

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError
-from napari_iseg.io import write_labels, write_session, write_session_labels
+from napari_iseg.io import write_session, write_session_labels
 from napari_iseg.io.writers import image_of_layer
 from napari_iseg.ui._saved import session_of, source_of
 from napari_iseg.zoo.weights import weights_sha256
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._project import Project
 
-__all__ = ["session_writer", "write_on_grid"]
+__all__ = ["grid_of", "session_writer"]
 
 
 def session_writer(
@@ -54,7 +54,7 @@ def session_writer(
 
     def write() -> Path:
         # A TIFF needs no grid: where the image cannot be read any more the labels are still written.
-        like = _grid_of(path.with_suffix(".tif"), labels, image)
+        like = grid_of(path.with_suffix(".tif"), labels, image)
         name = write_session_labels(path, labels, like, [abs(float(size)) for size in image.scale])
         objects = tuple(
             item
@@ -67,12 +67,14 @@ def session_writer(
     return write
 
 
-def write_on_grid(path: Path, labels: NDArray[Any], image: Any) -> Path:
-    """Write labels on the grid of the image's file where that is the layer's grid, else with its spacing."""
-    return write_labels(path, labels, _grid_of(path, labels, image), [abs(float(size)) for size in image.scale])
+def grid_of(path: Path, labels: NDArray[Any], image: Any, format_name: str | None = None) -> LoadedImage | None:
+    """Return the image's own file where its grid is that of the labels; None where there is none.
 
-
-def _grid_of(path: Path, labels: NDArray[Any], image: Any) -> LoadedImage | None:
+    Raises
+    ------
+    ExportError
+        If the format has a place in the world and the file that knows it cannot be read any more.
+    """
     ours = image.metadata.get("napari_iseg") or {"source": source_of(image)}
-    like = image_of_layer(str(path), {"metadata": {"napari_iseg": ours}})
+    like = image_of_layer(str(path), {"metadata": {"napari_iseg": ours}}, format_name)
     return None if like is not None and like.grid_shape != labels.shape else like
