@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from .conftest import Hand
+    from tests.ui.conftest import Hand
 
 STACK = np.random.default_rng(6).integers(0, 3000, (11, 60, 80)).astype(np.uint16)
 

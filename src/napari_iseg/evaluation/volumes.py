@@ -2,7 +2,8 @@
 
 A simulated user clicks a plane until its mask is good enough, always the larger error first (RITM's rule, as on single
 planes). Where planes fill themselves the user then goes to the plane with the most wrong pixels, gives it a few clicks,
-looks at the whole again, and so on; clicks and Dice are noted after every visit to a plane.
+looks at the whole again, and so on; clicks that made a plane no better are undone, but count. Clicks and Dice are noted
+after every visit to a plane.
 """
 
 from __future__ import annotations
@@ -212,6 +213,7 @@ class _User:
         self.clicks = 0
         self.seconds = 0.0
         self._target, self._most = target_iou, max_clicks
+        self._left: set[int] = set()
 
     def correct(self, plane: int, most: int) -> None:
         """Click a plane until its mask is good enough, or so many clicks were given."""
@@ -227,7 +229,7 @@ class _User:
             return
         session = Session(self.planes(plane), self._predictor)
         if mask.any():
-            session.add(MaskPrompt(mask, keep=True))
+            session.add(MaskPrompt(mask))
         most = min(most, self._most - len(given))
         for _ in range(most):
             if reaches(iou(truth, session.mask), self._target):
@@ -235,14 +237,18 @@ class _User:
             given.append(next_click(truth, session.mask, given))
             session.add(given[-1])
             self.clicks += 1
-        self.volume[plane] = session.mask
+        if mask.any() and iou(truth, session.mask) <= iou(truth, mask):
+            # Clicks that made it no better are undone, and the user has enough of this plane.
+            self._left.add(plane)
+        else:
+            self.volume[plane] = session.mask
         self.seconds += time.perf_counter() - start
 
     def worst(self) -> int | None:
         """Return the plane with the most wrong pixels among those that are not good and may have more clicks."""
         wrong = np.count_nonzero(self.volume ^ self.truth, axis=(1, 2)).astype(int)
         for plane in np.flatnonzero(wrong):
-            full = len(self.given.get(int(plane), ())) >= self._most
+            full = int(plane) in self._left or len(self.given.get(int(plane), ())) >= self._most
             if full or reaches(iou(self.truth[plane].astype(int), self.volume[plane]), self._target):
                 wrong[plane] = 0
         worst = int(np.argmax(wrong))

@@ -208,7 +208,7 @@ class Slices(ObjectSteps):
             fact = slices.planes.get(work.plane.position(slices.axis))
             source = f"object {record.label}, {fact.origin if fact is not None else 'as it is'}"
             before = _prompts_of(fact, record, work.plane)
-            opened.edit((*before, MaskPrompt(mask, keep=True, source=source)))
+            opened.edit((*before, MaskPrompt(mask, source=source)))
         project.put_work(opened)
         return opened
 
