@@ -191,7 +191,7 @@ def evaluate_volume_object(
 def dice(truth: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
     """Return the Dice coefficient of two masks of one shape, bool; 1 where both are empty."""
     both = np.count_nonzero(truth) + np.count_nonzero(mask)
-    return 2 * np.count_nonzero(truth & mask) / both if both else 1.0
+    return float(2 * np.count_nonzero(truth & mask) / both) if both else 1.0
 
 
 class _User:

@@ -9,6 +9,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_iseg.errors import PromptError
+from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.interactions import MaskPrompt
 from napari_iseg.io.prompt_values import prompt_from_values, prompt_to_values
 from napari_iseg.planes.suspicion import Suspicion, suspicions
@@ -19,6 +20,7 @@ from napari_iseg.ui._plane_view import full_data
 from napari_iseg.ui._plane_work import PlaneWork
 from napari_iseg.ui._slice_axis import slice_axis
 from napari_iseg.ui._slice_filling import SliceFilling
+from napari_iseg.ui._square_pixels import square_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -329,6 +331,7 @@ class Slices(ObjectSteps):
             self._filling.start(project, record, slices, found(), total, {p for positions in beyond for p in positions})
 
     def _tracker(self, project: Project, work: PlaneWork, axis: int) -> Tracker:
+        # Imported late: it brings torch.
         from napari_iseg.inference.propagation import Propagation, Tracker
 
         loaded = self._controller.answering.ready(self._controller.answering.choice)
@@ -337,7 +340,7 @@ class Slices(ObjectSteps):
         options = Propagation(refine=self.refine and loaded is not None)
         return Tracker(
             lambda position: look.rgb(plane.at(axis, position).take(data)),
-            loaded.predictor if loaded is not None else None,
+            on_square_pixels(loaded.predictor, square_pixels(project.image, plane)) if loaded is not None else None,
             options,
             pixel_size=size,
         )

@@ -9,6 +9,7 @@ import numpy as np
 from scipy.ndimage import find_objects
 
 from napari_iseg.errors import IsegError, PromptError
+from napari_iseg.io.surfaces import surface_of
 from napari_iseg.ui._placement import placement_of
 from napari_iseg.ui._telling import told
 
@@ -102,7 +103,7 @@ class Surfaces:
 
 
 def surfaces_of(labels: NDArray[Any]) -> dict[int, tuple[NDArray[np.float64], NDArray[np.intp]]]:
-    """Return the surface of every object of a volume.
+    """Return the surface of every object of a volume, without the steps of the voxels.
 
     Parameters
     ----------
@@ -114,14 +115,12 @@ def surfaces_of(labels: NDArray[Any]) -> dict[int, tuple[NDArray[np.float64], ND
     dict
         Label to vertices, (n, 3) in voxels of the volume, and triangles, (m, 3) indices of vertices.
     """
-    from skimage.measure import marching_cubes
-
     found = {}
     for label, box in enumerate(find_objects(labels.astype(np.int32, copy=False)), start=1):
         if box is None:
             continue
-        # A margin of nothing closes the surface where the object touches the volume's end.
-        inside = np.pad(labels[box] == label, 1).astype(np.float32)
-        points, triangles, _normals, _values = marching_cubes(inside, 0.5)
-        found[label] = (points - 1 + [part.start for part in box], triangles)
+        to_voxels = np.eye(4)
+        to_voxels[:3, 3] = [part.start for part in box]
+        surface = surface_of(labels[box] == label, to_voxels, smooth=True)
+        found[label] = (np.asarray(surface.vertices, float), np.asarray(surface.faces))
     return found
