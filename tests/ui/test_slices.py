@@ -68,7 +68,7 @@ def dice(first: np.ndarray, second: np.ndarray) -> float:
 def carried(hand: Hand) -> np.ndarray:
     """Click the object in its middle, carry it both ways, and return what there is then."""
     click(hand, MIDDLE, 40, 50 + MIDDLE)
-    hand.press(Qt.Key.Key_W)
+    hand.press(Qt.Key.Key_W, SHIFT)
     wait(hand)
     return objects(hand).copy()
 
@@ -251,7 +251,7 @@ def test_objects_are_shown_as_surfaces_in_their_place(hand: Hand) -> None:
 
 def test_without_an_object_it_says_what_to_do(hand: Hand, notes: list[str]) -> None:
     assert not hand.widget.slices.way_buttons[2].isEnabled()
-    hand.press(Qt.Key.Key_W)
+    hand.press(Qt.Key.Key_W, SHIFT)
     hand.wait_for_note(notes, "click one first")
 
 

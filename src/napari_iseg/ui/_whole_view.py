@@ -15,8 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["WholeView"]
 
-# The canvas has its new size by then.
+# When the canvas has its new size nobody tells; on a slow machine it takes a while.
 _SOON_MS = 100
+_LOOKS = 12
 
 
 class WholeView:
@@ -35,8 +36,8 @@ class WholeView:
     def __init__(self, viewer: Viewer, controller: Controller, dock: QWidget) -> None:
         self._viewer, self._controller = viewer, controller
         self._was_whole = self._is_whole()
+        self._looks = 0
         self._timer = QTimer(dock)
-        self._timer.setSingleShot(True)
         self._timer.setInterval(_SOON_MS)
         self._timer.timeout.connect(self._fit)
 
@@ -47,8 +48,13 @@ class WholeView:
             self._timer.start()
 
     def _fit(self) -> None:
-        if self._controller.image is not None and self._viewer.dims.ndisplay == 2 and not self._is_whole():
+        self._looks += 1
+        cut_off = self._controller.image is not None and self._viewer.dims.ndisplay == 2 and not self._is_whole()
+        if cut_off:
             self._viewer.reset_view()
+        # Once only: after that the user zooms in, and means it.
+        if cut_off or self._looks >= _LOOKS:
+            self._timer.stop()
 
     def _is_whole(self) -> bool:
         image: Any = self._controller.image
