@@ -213,8 +213,11 @@ def test_suspicious_planes_are_listed_and_one_click_away(hand: Hand) -> None:
     layer = hand.layer("Objects")
     layer.data[9] = 0
     layer.data[9, 2:20, 2:20] = 1
+    hand.widget.controller.project.finished.revision += 1
     hand.widget.slices.expand()
     hand.widget.slices.refresh()
+    hand.qtbot.waitUntil(lambda: hand.widget.slices.list.count() > 0, timeout=20000)
+    hand.qtbot.wait(300)
     texts = [hand.widget.slices.list.item(row).text() for row in range(hand.widget.slices.list.count())]
     assert any(text.startswith("Plane 9 ") for text in texts[:3])
     row = next(row for row, text in enumerate(texts) if text.startswith("Plane 9 "))

@@ -110,6 +110,9 @@ class FinishedObjects:
         self.records: list[FinishedObject] = []
         self.revision = 0
         self._clock = 0
+        # The array whose highest value is known, and that value: looking through gigabytes takes a quarter of a second.
+        self._counted: Any = None
+        self._highest = 0
 
     def tick(self) -> int:
         """Return the next moment of the clock that orders acceptances and edits."""
@@ -123,6 +126,7 @@ class FinishedObjects:
     def account(self, before: NDArray[Any], after: NDArray[Any] | int) -> None:
         """Bring the objects' sizes in step after pixels changed from the values ``before`` to those ``after``."""
         there = {record.label: record for record in self.records}
+        self._highest = max(self._highest, int(np.max(after, initial=0)), int(np.max(before, initial=0)))
         for values, sign in ((before, -1), (np.broadcast_to(after, before.shape), 1)):
             for label, count in zip(*np.unique(values, return_counts=True), strict=True):
                 if int(label) in there:
@@ -131,6 +135,7 @@ class FinishedObjects:
 
     def recount(self, layer: Any, plane: PlaneAddress) -> None:
         """Count the pixels of a plane's objects anew, after somebody painted there."""
+        self._highest = max(self._highest, int(plane.take_labels(layer.data).max()))
         on = {record.label: planes_of(record.plane, record.facts) for record in self.records}
         here = [record for record in self.records if plane in on[record.label]]
         if here:
@@ -149,7 +154,9 @@ class FinishedObjects:
         ExportError
             If the layer's type has no further id.
         """
-        highest = max([int(layer.data.max()), *(record.label for record in self.records)])
+        if self._counted is not layer.data:
+            self._counted, self._highest = layer.data, int(layer.data.max())
+        highest = max([self._highest, *(record.label for record in self.records)])
         if highest >= np.iinfo(layer.data.dtype).max:
             raise ExportError(
                 f"The layer {layer.name!r} is full: no id above {highest} fits; export it and start anew."
@@ -193,8 +200,13 @@ class FinishedObjects:
         self.records.append(record)
         self.account(record.before, record.label)
 
+    def look_again(self) -> None:
+        """Look through all pixels before the next id is given: somebody wrote others into the layer."""
+        self._counted = None
+
     def adopt(self, record: FinishedObject) -> None:
         """Keep the record of an object whose pixels are in the layer already."""
+        self._counted = None
         record.pixels = int(record.indices[0].size)
         record.moment = self.tick()
         self.records.append(record)

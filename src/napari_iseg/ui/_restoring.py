@@ -129,6 +129,7 @@ def put_back(controller: Controller, project: Project, there: Stored) -> tuple[i
     index = tuple(axis[free] for axis in index)
     if index[0].size:
         layer.data_setitem(index, table[there.labels[index]])
+        project.finished.look_again()
     back = lost = 0
     for item in there.objects:
         if not item.finished:

@@ -1,9 +1,13 @@
-"""One object through many planes: propagated, interpolated, corrected by clicks that fill anew what lies around."""
+"""One object through many planes: propagated, interpolated, corrected by clicks that fill anew what lies around.
+
+It is a file of over 300 lines because half of them say what callers can rely on; what computes, writes, checks and keeps
+is in the modules beside it.
+"""
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
@@ -11,23 +15,21 @@ from psygnal import Signal
 from napari_iseg.errors import PromptError
 from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.interactions import MaskPrompt
-from napari_iseg.io.prompt_values import prompt_from_values, prompt_to_values
-from napari_iseg.planes.suspicion import Suspicion, suspicions
 from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
 from napari_iseg.ui._object_slices import PROMPTED, ObjectSlices, SliceFact
 from napari_iseg.ui._object_steps import ObjectSteps
 from napari_iseg.ui._plane_view import full_data
 from napari_iseg.ui._plane_work import PlaneWork
 from napari_iseg.ui._slice_axis import slice_axis
+from napari_iseg.ui._slice_check import SliceCheck
 from napari_iseg.ui._slice_filling import SliceFilling
+from napari_iseg.ui._slice_prompts import prompted, prompts_of
 from napari_iseg.ui._square_pixels import square_pixels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from napari_iseg.inference.propagation import SliceMask, Tracker
-    from napari_iseg.interactions import Prompt
-    from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._project import Project
@@ -56,6 +58,8 @@ class Slices(ObjectSteps):
         Another object is active, or a plane was filled.
     refine
         Whether the method corrects what is carried from plane to plane.
+    checked
+        The planes that deserve a look.
     """
 
     changed = Signal()
@@ -64,6 +68,8 @@ class Slices(ObjectSteps):
         super().__init__(controller, edited)
         self.refine = True
         self._active: tuple[Project, int] | None = None
+        self.checked = SliceCheck(workers)
+        self.checked.changed.connect(self.changed.emit)
         self._filling = SliceFilling(controller, workers)
         self._filling.changed.connect(self.changed.emit)
 
@@ -209,7 +215,7 @@ class Slices(ObjectSteps):
         if mask.any():
             fact = slices.planes.get(work.plane.position(slices.axis))
             source = f"object {record.label}, {fact.origin if fact is not None else 'as it is'}"
-            before = _prompts_of(fact, record, work.plane)
+            before = prompts_of(fact, record, work.plane)
             opened.edit((*before, MaskPrompt(mask, source=source)))
         project.put_work(opened)
         return opened
@@ -228,24 +234,17 @@ class Slices(ObjectSteps):
         new = work.session.mask & np.isin(there, (0, label))
         changed = (there == label) ^ new
         change = PixelChange.to(layer, work.plane.mask_index(changed), np.where(new[changed], label, 0))
-        said = tuple(_as_values(prompt) for prompt in work.prompts)
-        slices = slices.with_plane(position, SliceFact(PROMPTED, 1.0, said))
+        slices = slices.with_plane(position, prompted(work.prompts))
         facts = Fact(label, "facts", record.facts, {**record.facts, **slices.facts()})
         following = PlaneWork(work.plane, work.shape)
         self._do(project, work, Edit((change,), facts=(facts,), works=(work, following)))
         self._fill_around(project, following, record, slices, position)
 
-    def suspects(self) -> list[Suspicion]:
-        """Return the planes of the active object that are worth a look, the most suspicious first."""
+    def check(self) -> None:
+        """Look through the planes of the active object for those that deserve a look; ``checked`` has them then."""
         record, project = self.active, self._controller.project
-        if record is None or project is None:
-            return []
-        slices, data = _slices_of(record), project.layers.objects.data
-        if len(slices.planes) < 2:
-            return []
-        at = {position: record.plane.at(slices.axis, position).take_labels(data) for position in slices.planes}
-        masks = {position: labels == record.label for position, labels in at.items()}
-        return suspicions(masks, {position: fact.confidence for position, fact in slices.planes.items()})
+        if record is not None and project is not None and self.progress is None:
+            self.checked.look(project, record, _slices_of(record))
 
     def go_to(self, position: int) -> None:
         """Show a plane of the active object."""
@@ -360,18 +359,3 @@ def _up_to(positions: range, own: list[int]) -> range:
         if position in own:
             return positions[:number]
     return positions
-
-
-def _as_values(prompt: Prompt) -> Any:
-    kind, values = prompt_to_values(prompt)
-    return {"kind": kind, **values}
-
-
-def _prompts_of(fact: SliceFact | None, record: FinishedObject, plane: PlaneAddress) -> tuple[Prompt, ...]:
-    """Return what the user said on a plane before."""
-    if fact is None or fact.origin != PROMPTED:
-        return ()
-    if not fact.prompts:
-        return record.prompts if plane == record.plane else ()
-    values = [dict(one) for one in fact.prompts]
-    return tuple(prompt_from_values(one.pop("kind"), one, f"object {record.label}") for one in values)

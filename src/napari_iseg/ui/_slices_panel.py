@@ -100,6 +100,7 @@ class SlicesPanel(Fold):
         for _title, key, direction, all_the_way, _tip in _WAYS:
             add_key(parent, key, self._act(direction, all_the_way=all_the_way))
         self._slices.changed.connect(self.refresh)
+        self.toggled.connect(lambda _expanded: self.refresh())
         self.refresh()
 
     def refresh(self) -> None:
@@ -129,7 +130,9 @@ class SlicesPanel(Fold):
 
     def _show_suspects(self, *, busy: bool) -> None:
         # While planes are being filled every list would be out of date at once.
-        found = [] if busy else self._slices.suspects()
+        if self.isExpanded() and not busy:
+            self._slices.check()
+        found = [] if busy or self._slices.active is None else self._slices.checked.found
         self.list.blockSignals(True)
         present = self.list.currentItem()
         chosen = present.data(_POSITION) if present is not None else None
