@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
+from napari_iseg.io.autosave_file import read_autosave
+from napari_iseg.io.autosave_places import every_autosave
 from napari_iseg.planes.shapes import interpolate_shapes
 
 if TYPE_CHECKING:
@@ -113,6 +115,19 @@ def test_a_click_corrects_a_plane_and_only_what_lies_around_it(hand: Hand) -> No
     assert len(hand.widget.controller.finished) == 1
 
 
+def test_the_brush_paints_on_what_is_there(hand: Hand) -> None:
+    before = carried(hand)
+    go(hand, 10)
+    hand.press(Qt.Key.Key_K)
+    hand.drag((30, 40, 85), (30, 40, 95))
+    hand.wait()
+    wait(hand)
+    after = objects(hand)
+    assert (after[10] >= before[10]).all()
+    assert after[10, 40, 90] == 1
+    assert np.array_equal(after[:8], before[:8])
+
+
 def test_planes_between_two_clicked_ones_are_filled_by_their_shapes(hand: Hand) -> None:
     slices = hand.widget.controller.slices
     hand.widget.slices.refine_box.setChecked(False)
@@ -206,6 +221,16 @@ def test_it_is_saved_and_loaded_with_its_planes_and_goes_on(
     click(other, 10, 40, 90)
     wait(other)
     assert objects(other)[10, 40, 90] == 1
+
+
+def test_a_crash_costs_no_plane(hand: Hand) -> None:
+    found = carried(hand)
+    hand.qtbot.waitUntil(
+        lambda: bool(every_autosave()) and np.array_equal(read_autosave(every_autosave()[0]).labels, found),
+        timeout=5000,
+    )
+    (item,) = read_autosave(every_autosave()[0]).objects
+    assert sorted(map(int, item.facts["slices"]["planes"])) == list(range(FIRST, LAST + 1))
 
 
 def test_suspicious_planes_are_listed_and_one_click_away(hand: Hand) -> None:

@@ -288,8 +288,7 @@ class Controller:
         if project is None or work is None or not project.owns(work):
             return
         check_inside(prompt, work.shape)
-        if self.slices.takes(work):
-            work = self.slices.open(work)
+        work = self.slices.opened(work)
         first_crop = getattr(self.answering.choice.options, "first_crop", "")
         prompt = with_view(prompt, project, work, first_crop, work.class_name or self.classes.current)
         if work.accept_on_answer:

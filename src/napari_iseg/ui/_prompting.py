@@ -203,6 +203,7 @@ class Prompting:
             raise ImageError(self._controller.no_plane_reason)
         if work.accept_on_answer:
             return None
+        work = self._controller.slices.opened(work)
         place = locate(project.image, work.plane, position)
         return BrushStroke(self._controller, project, work, place, self.width, positive=positive)
 
@@ -210,6 +211,7 @@ class Prompting:
         project, work = self._controller.project, self._controller.work
         if project is None or work is None:
             raise ImageError(self._controller.no_plane_reason)
+        work = self._controller.slices.opened(work)
         place = locate(project.image, work.plane, position)
         others = [layer for layer in reversed(list(self._viewer.layers)) if not project.layers.is_live_mask(layer)]
         picked = pick_label(others, project.image, work.plane, work.shape, place, position)

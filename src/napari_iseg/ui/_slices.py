@@ -1,7 +1,7 @@
 """One object through many planes: propagated, interpolated, corrected by clicks that fill anew what lies around.
 
-It is a file of over 300 lines because half of them say what callers can rely on; what computes, writes, checks and keeps
-is in the modules beside it.
+It is a file of over 300 lines because half of them say what callers can rely on; what computes, writes and checks is in
+the modules beside it.
 """
 
 from __future__ import annotations
@@ -202,10 +202,14 @@ class Slices(ObjectSteps):
         slices = self.planes
         return slices is not None and not work.prompts and work.target is None and slices.axis in work.plane.other_axes
 
-    def open(self, work: PlaneWork) -> PlaneWork:
-        """Return the active object's work on the plane of ``work``, put in its place; it goes on with what is there."""
+    def opened(self, work: PlaneWork) -> PlaneWork:
+        """Return the work that a prompt on the plane of ``work`` belongs to.
+
+        Where it corrects the active object that is a work on this object, put in the place of ``work``, which goes on
+        with the mask that is there and shows it; else ``work`` itself.
+        """
         project, record = self._controller.project, self.active
-        if project is None or record is None:
+        if project is None or record is None or not self.takes(work):
             return work
         self.stop()
         slices, layer = _slices_of(record), project.layers.objects
@@ -218,6 +222,7 @@ class Slices(ObjectSteps):
             before = prompts_of(fact, record, work.plane)
             opened.edit((*before, MaskPrompt(mask, source=source)))
         project.put_work(opened)
+        project.layers.preview(work.plane, mask)
         return opened
 
     def answered(self, project: Project, work: PlaneWork) -> None:
