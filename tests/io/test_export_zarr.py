@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import dask.array
@@ -61,14 +62,16 @@ def opened(path: Path) -> list:
     return list(Reader(location)())
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file grow over 5 kB, as on a disk that is full."""
+    """Let no file grow over 5 kB, as on a disk that is full; not even the log of the tests, so it must be short."""
     resource = pytest.importorskip("resource")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def test_a_store_of_its_own_opens_as_labels_and_at_its_root(tmp_path: Path) -> None:
@@ -134,12 +137,11 @@ def test_what_other_programs_wrote_is_left_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("inside", [True, False])
-def test_a_full_disk_leaves_the_earlier_labels(inside: bool, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+def test_a_full_disk_leaves_the_earlier_labels(inside: bool, tmp_path: Path) -> None:
     store = image_store(tmp_path / "image.ome.zarr", 3) if inside else tmp_path / "labels.ome.zarr"
     good = labels_of((3, 41, 57))
     written = export_labels(store, ExportedLabels(good))
-    request.getfixturevalue("small_files")
-    with pytest.raises(ExportError, match=r"cannot be written \(File too large\)"):
+    with small_files(), pytest.raises(ExportError, match=r"cannot be written \(File too large\)"):
         export_labels(store, ExportedLabels(good[::-1]))
     np.testing.assert_array_equal(zarr.open_group(str(written), mode="r")["s0"][:], good)
     assert [entry.name for entry in tmp_path.iterdir()] == [store.name]
