@@ -165,6 +165,8 @@ class SliceFilling:
             run.project.finished.account(*change.write(back=False))
             run.changes.append(change)
         run.slices = run.slices.with_plane(position, fact)
+        # At once: an autosave in the middle must know to which planes the pixels belong.
+        record.facts = {**run.facts, **run.slices.facts()}
 
     def _keep(self, run: _Run) -> None:
         """Make what was filled one step that undo takes back."""
