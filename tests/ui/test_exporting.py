@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def test_measurements_and_coco_know_classes_units_and_confidence(
     open_hand: Callable[..., Hand], discs: np.ndarray, tmp_path: Path, notes: list[str]
 ) -> None:
-    hand = open_hand(discs, scale=(0.5, 0.25), units=("um", "um"))
+    hand = open_hand(discs, scale=(0.5, 0.5), units=("um", "um"))
     image = hand.viewer.layers[0]
     hand.widget.controller.classes.choose("nucleus")
     hand.click_data(image, *DISCS[0])
@@ -38,10 +38,10 @@ def test_measurements_and_coco_know_classes_units_and_confidence(
     hand.wait_for_note(notes, "table.csv")
     with (tmp_path / "table.csv").open(encoding="utf-8-sig", newline="") as file:
         first, second = csv.DictReader(file)
-    assert float(first["area_um2"]) == pytest.approx(disc(0).sum() * 0.125)
+    assert float(first["area_um2"]) == pytest.approx(disc(0).sum() * 0.25)
     assert float(first["intensity_mean"]) == pytest.approx(discs[disc(0)].mean())
     assert (first["class"], first["confidence"]) == ("nucleus", "0.8")
-    assert float(second["area_um2"]) == pytest.approx(disc(1).sum() * 0.125)
+    assert float(second["area_um2"]) == pytest.approx(disc(1).sum() * 0.25)
     # Nobody can have the labels again from a table: the work is not safe yet.
     assert hand.widget.autosaver.has_unsaved(hand.widget.controller.project)
     hand.widget.export(tmp_path / "objects.json")
