@@ -88,6 +88,7 @@ def write_down(
     viewer.screenshot(str(folder / "screenshot.png"), canvas_only=False, flash=False)
     for file in files[:2]:
         widget.files.export(file)
+        _wait(lambda: bool(problems) or widget.files.exports.part is None)
     widget.files.save_session(files[2])
     _wait(lambda: bool(problems) or all(file.exists() for file in files))
     # Nobody is there to restore it.
