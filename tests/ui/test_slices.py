@@ -273,8 +273,12 @@ def test_objects_are_shown_as_surfaces_in_their_place(hand: Hand) -> None:
     assert np.allclose(lowest, (3 * (FIRST - 0.5), 27.5, 40.5), atol=1.5)
     assert np.allclose(highest, (3 * (LAST + 0.5), 52.5, 74.5), atol=1.5)
     assert hand.viewer.window.screenshot(canvas_only=True, flash=False)[..., :3].max() > 60
+    assert [layer.name for layer in hand.viewer.layers if layer.visible] == [surface.name]
+    assert hand.widget.slices.surface_button.text() == "Back to planes"
+    assert hand.widget.slices.isVisibleTo(hand.widget)
     hand.widget.slices.surface_button.click()
     assert hand.viewer.dims.ndisplay == 2
+    assert hand.layer("Objects").visible
     assert not surface.visible
 
 

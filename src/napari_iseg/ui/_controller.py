@@ -315,6 +315,11 @@ class Controller:
             self.answering.ask(project, work, wanted=True)
 
     @property
+    def shows_volume(self) -> bool:
+        """Whether the canvas shows the chosen image in 3-D."""
+        return self._viewer.dims.ndisplay == 3 and self.project is not None and len(self.project.shape) > 2
+
+    @property
     def no_plane_reason(self) -> str:
         """Why nothing can be clicked although an image is chosen."""
         if self._viewer.dims.ndisplay == 3:

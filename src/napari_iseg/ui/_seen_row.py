@@ -156,8 +156,8 @@ def _box(name: str, tip: str, entries: tuple[tuple[str, Any], ...]) -> QComboBox
 
 
 def _plain(name: str) -> str:
-    # napari calls axes that nobody named "axis -3".
-    return "plane" if name.startswith("axis") else name
+    # napari calls axes that nobody named "axis -3", or "-3".
+    return "plane" if name.startswith("axis") or name.lstrip("-").isdigit() else name
 
 
 def _small(pixels: NDArray[np.uint8], aspect: tuple[float, float]) -> QPixmap:

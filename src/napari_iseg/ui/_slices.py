@@ -104,6 +104,11 @@ class Slices(ObjectSteps):
         return slice_axis(project, work.plane)
 
     @property
+    def in_3d(self) -> bool:
+        """Whether the volume is shown as a whole, so that there is no plane to work on."""
+        return self._controller.work is None and self._controller.shows_volume
+
+    @property
     def can_begin(self) -> bool:
         """Whether there is an object to follow: an active one, an unfinished one, or one finished on this plane."""
         work, project = self._controller.work, self._controller.project

@@ -106,7 +106,9 @@ class SlicesPanel(Fold):
     def refresh(self) -> None:
         """Show which object is followed, how far, and which planes deserve a look."""
         slices, work = self._slices, self._controller.work
-        self.setVisible(self._controller.image is not None and slices.axis is not None)
+        in_3d = slices.in_3d
+        self.setVisible(self._controller.image is not None and (slices.axis is not None or in_3d))
+        self.surface_button.setText("Back to planes" if in_3d else "3-D view")
         progress, record = slices.progress, slices.active
         for button in (*self.way_buttons, self.fill_button):
             button.setEnabled(slices.can_begin)

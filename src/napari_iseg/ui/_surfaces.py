@@ -12,6 +12,7 @@ from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.io.surfaces import surface_of
 from napari_iseg.ui._placement import placement_of
 from napari_iseg.ui._telling import told
+from napari_iseg.ui._viewer_parts import camera_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -42,6 +43,7 @@ class Surfaces:
     def __init__(self, viewer: Viewer, controller: Controller, workers: Workers) -> None:
         self._viewer, self._controller, self._workers = viewer, controller, workers
         self._layers: dict[Any, Any] = {}
+        self._hidden: list[Any] = []
 
     @told
     def toggle(self, _checked: bool = False) -> None:
@@ -56,6 +58,9 @@ class Surfaces:
             self._viewer.dims.ndisplay = 2
             for layer in self._layers.values():
                 layer.visible = False
+            for layer in self._hidden:
+                layer.visible = True
+            self._hidden = []
             return
         project = self._controller.project
         if project is None or not project.layers.has_objects or len(project.shape) < 3:
@@ -92,9 +97,13 @@ class Surfaces:
         layer.data = data
         layer.vertex_colors = np.concatenate(shades)
         layer.visible = True
+        # Drawn as volumes they would lie over the surfaces; whoever wants the image beside them shows it again.
+        self._hidden = [other for other in self._viewer.layers if other.visible and other is not layer]
+        for other in self._hidden:
+            other.visible = False
         self._viewer.dims.ndisplay = 3
         self._viewer.reset_view()
-        self._viewer.camera.angles = (-20.0, 30.0, -40.0)
+        camera_of(self._viewer).angles = (-20.0, 30.0, -40.0)
 
     def _controller_failed(self, error: Exception) -> None:
         if not isinstance(error, IsegError):
