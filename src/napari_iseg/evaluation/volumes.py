@@ -37,6 +37,9 @@ method fills and follows (:mod:`napari_iseg.inference.propagation`)."""
 WAYS: tuple[Way, ...] = ("every-plane", "interpolate", "propagate")
 
 
+_EXACTING = 0.95
+
+
 @dataclass(frozen=True, slots=True)
 class VolumeStep:
     """What there was after one more plane was clicked.
@@ -245,7 +248,17 @@ class _User:
         self.seconds += time.perf_counter() - start
 
     def worst(self) -> int | None:
-        """Return the plane with the most wrong pixels among those that are not good and may have more clicks."""
+        """Return the plane with the most wrong pixels among those that are not good and may have more clicks.
+
+        Where every plane is good and the whole is not yet, the user becomes more exacting.
+        """
+        plane = self._worst_below_target()
+        if plane is None and self._target < _EXACTING:
+            self._target = _EXACTING
+            plane = self._worst_below_target()
+        return plane
+
+    def _worst_below_target(self) -> int | None:
         wrong = np.count_nonzero(self.volume ^ self.truth, axis=(1, 2)).astype(int)
         for plane in np.flatnonzero(wrong):
             full = int(plane) in self._left or len(self.given.get(int(plane), ())) >= self._most
