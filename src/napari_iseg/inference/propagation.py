@@ -49,8 +49,9 @@ class Propagation:
     refine
         Whether the method corrects it on every plane.
     least_confidence
-        In [0, 1]: below it the object counts as ended. Measured on 380 planes of volumes of the training sets, 0.45
-        ends one in fifty too early, and every second one at the first plane behind the object.
+        In [0, 1]: below it the object counts as ended. On 380 planes of volumes of the training sets 0.45 stopped
+        at fewer than one in fifty of those that were followed well (IoU above 0.5), and at nearly every second plane
+        without the object.
 
     Raises
     ------
