@@ -18,6 +18,7 @@ from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Choice, Click, iou
 from napari_iseg.io.dataset import DatasetFolder, DatasetObject
+from napari_iseg.io.mask_runs import MaskRuns
 
 SHAPE = (61, 83)
 
@@ -130,8 +131,18 @@ def test_a_folder_becomes_a_report(data, tmp_path):
     assert "NoC@95" not in kept["summary"]
     assert kept["settings"]["method"] == "random-walker"
     assert kept["settings"]["prompt"] == "click"
-    assert kept["results"][0].keys() == {"name", "plane", "object_id", "clicks", "ious", "seconds", "error"}
+    assert kept["results"][0].keys() == {
+        "name",
+        "plane",
+        "object_id",
+        "clicks",
+        "ious",
+        "masks",
+        "seconds",
+        "error",
+    }
     assert [Click(**values) for values in kept["results"][0]["clicks"]] == report.results[0].clicks
+    assert [MaskRuns.from_values(values) for values in kept["results"][0]["masks"]] == report.results[0].masks
     console = Console(file=StringIO(), width=80)
     console.print(report.table())
     assert "NoC@85" in console.file.getvalue()

@@ -16,6 +16,7 @@ from napari_iseg.interactions import IGNORE, Click, MaskPrompt, iou, next_click
 from napari_iseg.interactions.scribbling import next_scribble
 from napari_iseg.interactions.simulated_boxes import exact_box
 from napari_iseg.interactions.simulated_masks import coarse_mask_of_level, coarse_seed
+from napari_iseg.io.mask_runs import MaskRuns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -51,8 +52,12 @@ class ObjectResult:
     seconds
         Wall time of each: finding the prompt, the answer and the mask. Making a coarse mask, which takes longer than
         most answers and which a user has already, does not count.
+    masks
+        The mask after each.
     coarse_ious
         IoU with the reference of the coarse masks themselves, level by level; empty for other prompts.
+    measures
+        What was measured besides, by name, such as the IoU of the best proposal.
     error
         The sentence of the error with which the method failed, or None.
     """
@@ -63,7 +68,9 @@ class ObjectResult:
     prompts: list[Prompt] = field(default_factory=list)
     ious: list[float] = field(default_factory=list)
     seconds: list[float] = field(default_factory=list)
+    masks: list[MaskRuns] = field(default_factory=list)
     coarse_ious: list[float] = field(default_factory=list)
+    measures: dict[str, float] = field(default_factory=dict)
     error: str | None = None
 
     @property
@@ -126,6 +133,7 @@ def evaluate_object(
         result.seconds.append(time.perf_counter() - start)
         result.prompts.append(given)
         result.ious.append(iou(truth, mask))
+        result.masks.append(MaskRuns.of(mask))
 
     match prompt:
         case "click" | "scribble":

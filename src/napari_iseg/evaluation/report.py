@@ -181,6 +181,8 @@ def _result_values(result: ObjectResult, prompt: PromptKind) -> dict[str, Any]:
         ),
         **({"coarse_ious": result.coarse_ious} if prompt == "mask" else {}),
         "ious": result.ious,
+        "masks": [mask.values() for mask in result.masks],
+        **({"measures": result.measures} if result.measures else {}),
         "seconds": result.seconds,
         "error": result.error,
     }
