@@ -129,9 +129,10 @@ def result_from_values(values: Any, entry: str = "The result") -> ObjectResult:
     if not isinstance(values, dict) or not isinstance(values.get("name"), str):
         raise ImageError(f"{entry} is no object with a name.")
     try:
+        given: dict[str, Any] = {name: values[name] for name in _PLAIN if name in values}
+        given |= {name: [_number(one) for one in values.get(name, [])] for name in _NUMBERS}
         return ObjectResult(
-            **{name: values[name] for name in _PLAIN if name in values},
-            **{name: [_number(one) for one in values.get(name, [])] for name in _NUMBERS},
+            **given,
             prompts=_prompts(values, entry),
             masks=[MaskRuns.from_values(one) for one in values.get("masks", [])],
             measures={str(name): _number(one) for name, one in values.get("measures", {}).items()},
