@@ -34,7 +34,6 @@ def ranked(report: Report) -> list[ObjectResult]:
     those that did not, by their last IoU; those that ended with an error come last. Where each prompt is given once,
     the last IoU alone decides.
     """
-
     stepwise = is_stepwise(report)
 
     def key(result: ObjectResult) -> tuple[bool, bool, float, float]:

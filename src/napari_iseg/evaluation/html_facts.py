@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 __all__ = ["again", "contestant_settings", "data_name", "facts", "machine", "made", "name_of", "without_folders"]
 
 _GIVEN = {
-    "click": "Simulated clicks, each in the middle of the larger error (missing or surplus pixels, by the exact distance "
-    "to its border), positive or negative.",
-    "scribble": "Simulated strokes along the middle of the largest error (FocalClick-XL, Algorithm 2); a click where no "
-    "stroke fits.",
+    "click": "Simulated clicks, each in the middle of the larger error (missing or surplus pixels, by the exact "
+    "distance to its border), positive or negative.",
+    "scribble": "Simulated strokes along the middle of the largest error (FocalClick-XL, Algorithm 2); a click where "
+    "no stroke fits.",
     "box": "One box, the smallest around the object; one answer.",
     "mask": "Coarse masks of the object, each given alone; level 1 is nearly right, level 5 half right.",
-    "correction": "A mask with defects to begin with (as DAVIS-585, FocalClick's Algorithm 1), then simulated clicks in "
-    "the middle of the larger error.",
+    "correction": "A mask with defects to begin with (as DAVIS-585, FocalClick's Algorithm 1), then simulated clicks "
+    "in the middle of the larger error.",
     "proposals": "One simulated click in the middle of the object; of the answer's proposals the method's own first "
     "choice and the best one (by the reference) are both measured.",
     "alpha": "Simulated clicks; soft masks are compared with a soft reference.",
@@ -70,8 +70,8 @@ def facts(reports: Sequence[Report]) -> list[tuple[str, str]]:
         said.append(
             (
                 "Protocol",
-                f"{stop}. One that does not reach an IoU counts as {first.max_clicks}; one on which a method fails with "
-                "an error counts as never reached, with an IoU of 0. Ignored pixels of a reference count nowhere.",
+                f"{stop}. One that does not reach an IoU counts as {first.max_clicks}; one on which a method fails "
+                "with an error counts as never reached, with an IoU of 0. Ignored pixels of a reference count nowhere.",
             )
         )
     else:
@@ -199,7 +199,7 @@ def _proposals(report: Report) -> str:
 def _of_options(reports: Sequence[Report], name: str, words: Mapping[str, str] | None = None) -> str:
     def one(report: Report) -> str:
         value = _options(report).get(name)
-        return "not stated" if value is None else (words or {}).get(str(value), str(value))
+        return "no such setting" if value is None else (words or {}).get(str(value), str(value))
 
     return _each(reports, one)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from base64 import b64encode
 from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError, OptionError
@@ -27,6 +26,7 @@ from napari_iseg.io.files import replacing
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
     from matplotlib.figure import Figure
 
@@ -171,7 +171,7 @@ def _figures(contestants: Sequence[Contestant], prompt: str) -> list[_Shown]:
     def shown(heading: str, draw: Callable[[], Figure | None], caption: str) -> _Shown:
         name = f"{prompt}-{heading.lower().replace(' ', '-')}"
         svg = as_svg(draw, name, f"{heading}: {', '.join(one.name for one in contestants)}")
-        return _Shown(heading, None if svg is None else Markup(svg), caption)  # noqa: S704
+        return _Shown(heading, None if svg is None else Markup(svg), caption)
 
     figures = []
     noun = "scribble" if prompt == "scribble" else "click"
@@ -202,8 +202,8 @@ def _figures(contestants: Sequence[Contestant], prompt: str) -> list[_Shown]:
                 "IoU by level",
                 lambda: plots.iou_by_level(contestants),
                 f"Mean IoU over objects of what is made of coarse masks; bands are 95 % bootstrap intervals "
-                f"({SAMPLES} resamples). Objects with an error count as 0. The dotted line is the IoU of the coarse "
-                "masks themselves, which are the same for all.",
+                f"({SAMPLES} resamples). Objects with an error count as 0. The dotted line is the IoU of the "
+                "coarse masks themselves, which are the same for all.",
             )
         )
     else:
@@ -220,8 +220,8 @@ def _figures(contestants: Sequence[Contestant], prompt: str) -> list[_Shown]:
             shown(
                 "First answer and best proposal",
                 lambda: plots.first_against_best(contestants),
-                "Each mark is an object; above the line, another proposal would have been better than the answer that a "
-                "user first sees.",
+                "Each mark is an object; above the line, another proposal would have been better than the answer "
+                "that a user first sees.",
             )
         )
     figures.append(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Cell", "Difference", "PublishedTable", "Row", "difference_rows", "measure_rows", "published_table"]
 
+_NONE = "\N{EN DASH}"
 _LOWER = ("NoC", "NoS", "NoF", "seconds", "failed", "MSE", "SAD")
 _WORDS = {
     "objects": "Objects",
@@ -132,7 +133,9 @@ def published_table(contestants: Sequence[Contestant]) -> PublishedTable | None:
     if known.objects is not None and count != known.objects:
         remarks.append(f"This run is of {count} objects; the papers evaluate {known.objects}.")
     if any(name.startswith("No") for name in measures) and first.max_clicks != 20:
-        remarks.append(f"This run gives up after {first.max_clicks} prompts, the papers after 20, which lowers NoC.")
+        remarks.append(
+            f"This run gives up after {first.max_clicks} prompts, the papers after 20, which makes its numbers smaller."
+        )
     if any(one.report.settings.get("proposals") == "best" for one in contestants):
         remarks.append("Where proposals are chosen by the reference, the numbers are those of an oracle.")
     summaries = [one.report.summary() for one in contestants]
@@ -176,7 +179,7 @@ def _marked(name: str, values: Sequence[Any]) -> list[Cell]:
 
 def _cell(name: str, value: Any, *, strong: bool = False) -> Cell:
     if value is None or value != value:
-        return Cell("–")
+        return Cell(_NONE)
     return Cell(_shown(name, value), value, strong)
 
 
@@ -190,9 +193,11 @@ def _shown(name: str, value: float) -> str:
 
 def _difference(name: str, found: Difference | None) -> Cell:
     if found is None or found.mean != found.mean:
-        return Cell("–")
+        return Cell(_NONE)
     digits = 2 if name.startswith(("NoC", "NoS", "NoF", "seconds")) else 3
-    mean, low, high = (f"{value:+.{digits}f}".replace("-", "−") for value in (found.mean, found.low, found.high))
+    mean, low, high = (
+        f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in (found.mean, found.low, found.high)
+    )
     return Cell(f"{mean} [{low}, {high}]", found.mean, found.low > 0 or found.high < 0)
 
 

@@ -33,7 +33,7 @@ _DOT: dict[str, Any] = {"markersize": 5.5, "markeredgecolor": "white", "markered
 # Darker, and shapes that have room for a number in white.
 _NUMBERED_SIGNS = {True: "#0b7a2b", False: "#b3122f"}
 _NUMBERED_MARKERS = {True: "o", False: "s"}
-_NUMBERED_DOT: dict[str, Any] = {"markersize": 10, "markeredgecolor": "white", "markeredgewidth": 0.7}
+_NUMBERED_DOT: dict[str, Any] = {"markersize": 11, "markeredgecolor": "white", "markeredgewidth": 0.7}
 # Pixels around an object that are shown at least; else as much as the object is large.
 _MARGIN = 16
 
@@ -180,7 +180,7 @@ def _write_numbers(axes: Axes, prompts: Sequence[Prompt]) -> None:
         if isinstance(prompt, Scribble):
             marker = _NUMBERED_MARKERS[positive]
             axes.plot(column, row, color=_NUMBERED_SIGNS[positive], marker=marker, **_NUMBERED_DOT)
-        size = 6.5 if number < 10 else 5.5
+        size = 7.2 if number < 10 else 6
         axes.text(
             column, row, str(number), color="white", fontsize=size, weight="bold", ha="center", va="center_baseline"
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, MaxNLocator
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
 from napari_iseg.evaluation.metrics import clicks_to_reach
 from napari_iseg.evaluation.plot_parts import GRID, WIDTH, interval, name_axes, one_plot, prompt_noun, small_plots
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
     from numpy.typing import NDArray
 
     from napari_iseg.evaluation.plot_parts import Contestant
@@ -125,7 +126,7 @@ def clicks_needed(contestants: Sequence[Contestant]) -> Figure:
         axes.bar(range(1, most + 1), counts, color=one.colour, width=0.8)
         axes.bar([most + 1.6], [never], color="white", edgecolor=one.colour, hatch="////", width=0.8)
         axes.text(most + 1.6, never, str(never), ha="center", va="bottom", fontsize=7)
-        ticks = sorted({1, *range(5, most + 1, 5), most} - ({most - 1} if most % 5 == 1 else set()))
+        ticks = list(range(1, most + 1)) if most <= 10 else [1, *range(5, most - 1, 5), most]
         axes.set_xticks([*ticks, most + 1.6], [*map(str, ticks), "not\nreached"])
         axes.set_title(one.name, loc="left", fontsize=8.5)
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
@@ -191,8 +192,7 @@ def seconds_figure(contestants: Sequence[Contestant], *, by_click: bool) -> Figu
             middle = [float(np.median(row)) for row in rows if row]
             axes.plot(range(1, len(middle) + 1), middle, label=one.name, **one.line)
         axes.set_yscale("log")
-        axes.yaxis.set_major_formatter(FuncFormatter(_plain_number))
-        axes.yaxis.set_minor_formatter("")
+        _label_log(axes.yaxis)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.set(xlabel=prompt_noun(contestants[0].report), ylabel="median seconds")
         axes.grid(**GRID)
@@ -209,8 +209,7 @@ def _boxes(axes: Axes, timed: Sequence[tuple[Contestant, list[float]]]) -> None:
     axes.set_yticks(range(1, len(timed) + 1), [_short(one.name) for one, _ in timed])
     axes.invert_yaxis()
     axes.set_xscale("log")
-    axes.xaxis.set_major_formatter(FuncFormatter(_plain_number))
-    axes.xaxis.set_minor_formatter("")
+    _label_log(axes.xaxis)
     axes.set_xlabel(f"seconds per {prompt_noun(timed[0][0].report)}")
     axes.grid(axis="x", **GRID)
 
@@ -220,9 +219,12 @@ def _initial_iou(result: Any) -> float | None:
     return None if value is None else float(value)
 
 
+def _label_log(axis: Axis) -> None:
+    """Write plain numbers, enough of them where all values are of one size."""
+    axis.set_major_locator(LogLocator(subs=(1, 1.5, 2, 3, 5, 7)))
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_locator(NullLocator())
+
+
 def _short(name: str) -> str:
     return name if len(name) <= 26 else f"{name[:25]}…"
-
-
-def _plain_number(value: float, _: object = None) -> str:
-    return f"{value:g}"
