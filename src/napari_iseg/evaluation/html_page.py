@@ -121,11 +121,20 @@ def _page(
     return environment.from_string(template).render(
         title=title or f"Interactive segmentation on {known.title if known else data_name(given)}",
         made=made(reports),
-        command=without_folders(command) if command else again(contestants),
-        sections=[_section(group, pictures, differences) for group in groups],
+        sections=[
+            {**_section(group, pictures, differences), "command": said}
+            for group, said in zip(groups, _commands(groups, command), strict=True)
+        ],
         settings=[(one, contestant_settings(one.report)) for one in contestants],
         single=len(groups) == 1,
     )
+
+
+def _commands(groups: Sequence[Sequence[Contestant]], command: str | None) -> list[str]:
+    """Return what to type for each kind of prompt: what was typed, once, or what the settings say."""
+    if command is None:
+        return [again(group) for group in groups]
+    return [without_folders(command), *[""] * (len(groups) - 1)]
 
 
 def _section(

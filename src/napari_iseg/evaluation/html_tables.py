@@ -93,6 +93,11 @@ class PublishedTable:
     papers: Sequence[tuple[tuple[str, str, str, str], Sequence[Cell]]]
     remarks: Sequence[str]
 
+    @property
+    def is_wide(self) -> bool:
+        """Whether there are so many measures that a line for each is easier to read than a column."""
+        return len(self.measures) > 7
+
 
 def measure_rows(contestants: Sequence[Contestant]) -> list[Row]:
     """Return a line per measure of the reports' summaries, a cell per contestant, the best of each line marked."""
@@ -203,4 +208,5 @@ def _difference(name: str, found: Difference | None) -> Cell:
 
 def _order(name: str) -> tuple[int, str]:
     kinds = ("NoC", "NoS", "NoF", "mIoU")
-    return next((n for n, kind in enumerate(kinds) if name.startswith(kind)), len(kinds)), name
+    # Others, such as the levels of masks, keep the order that they have in the paper.
+    return next(((n, name) for n, kind in enumerate(kinds) if name.startswith(kind)), (len(kinds), ""))
