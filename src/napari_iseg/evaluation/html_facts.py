@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import platform
 import re
 import shlex
-import sys
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg import __version__
 from napari_iseg.evaluation.folder import published_options
+from napari_iseg.evaluation.machine import machine
 from napari_iseg.evaluation.plot_parts import is_stepwise, prompt_noun
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
 from napari_iseg.zoo import METHODS
@@ -24,7 +22,7 @@ if TYPE_CHECKING:
     from napari_iseg.evaluation.plot_parts import Contestant
     from napari_iseg.evaluation.report import Report
 
-__all__ = ["again", "contestant_settings", "data_name", "facts", "machine", "made", "name_of", "without_folders"]
+__all__ = ["again", "contestant_settings", "data_name", "facts", "made", "name_of", "without_folders"]
 
 _GIVEN = {
     "click": "Simulated clicks, each in the middle of the larger error (missing or surplus pixels, by the exact "
@@ -83,19 +81,6 @@ def facts(reports: Sequence[Report]) -> list[tuple[str, str]]:
     return said
 
 
-def machine() -> str:
-    """Return the processor, the cores that may be used and what computes, in words; loads nothing for it."""
-    there = os.cpu_count() or 1
-    used = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else there
-    parts = [f"{_processor()}, {used} of {there} cores", f"Python {platform.python_version()}"]
-    torch = sys.modules.get("torch")
-    if torch is not None:
-        parts.append(f"torch {torch.__version__}")
-        if torch.cuda.is_available():
-            parts.append(torch.cuda.get_device_name())
-    return "; ".join(parts)
-
-
 def made(reports: Sequence[Report]) -> list[tuple[str, str]]:
     """Return the version, the date and the hardware: those of the run where its settings keep them, else of now."""
     given = reports[0].settings
@@ -114,7 +99,13 @@ def again(contestants: Sequence[Contestant]) -> str:
     given = report.settings
     names = [str(one.report.settings.get("name") or one.report.settings.get("method", "")) for one in contestants]
     words = ["napari-iseg", "evaluate", "--method", ",".join(dict.fromkeys(names)), "--data", data_name(given)]
-    defaults = {"layout": "folder", "labels": "labels", "split": "all", "limit": None, "per_image": None}
+    defaults: dict[str, Any] = {
+        "layout": "folder",
+        "labels": "labels",
+        "split": "all",
+        "limit": None,
+        "per_image": None,
+    }
     defaults |= {"min_pixels": 1, "prompt": "click", "level": None, "proposals": "likeliest", "device": "auto"}
     for name, default in defaults.items():
         value = given.get(name, default)
@@ -122,8 +113,7 @@ def again(contestants: Sequence[Contestant]) -> str:
             words += [f"--{name.replace('_', '-')}", str(value)]
     if is_stepwise(report):
         limits = (("--max-clicks", report.max_clicks, MAX_CLICKS), ("--target-iou", report.target_iou, TARGET_IOU))
-        for word, number, default in limits:
-            words += [word, f"{number:g}"] if number != default else []
+        words += [part for word, number, usual in limits if number != usual for part in (word, f"{number:g}")]
     if len(contestants) == 1 and "name" not in given:
         words += ["--weights", _last_part(given["weights"])] if given.get("weights") else []
         for name, value in _unusual(report).items():
@@ -235,12 +225,3 @@ def _last_part(path: object) -> str:
 
 def _plural(noun: str, count: int) -> str:
     return noun if count == 1 else f"{noun}s"
-
-
-def _processor() -> str:
-    table = Path("/proc/cpuinfo")
-    if table.is_file():
-        found = re.search(r"^model name\s*:\s*(\S.*)$", table.read_text(errors="replace"), re.MULTILINE)
-        if found:
-            return found[1].strip()
-    return platform.processor() or platform.machine() or "an unnamed processor"

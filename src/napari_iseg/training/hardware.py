@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-import platform
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import torch
 
+from napari_iseg.evaluation.machine import processor_name
 from napari_iseg.training.devices import computes_in_bf16
 
 if TYPE_CHECKING:
@@ -28,7 +27,7 @@ def hardware_in_words(fabric: Fabric) -> str:
     there = os.cpu_count() or 1
     used = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else there
     threads = torch.get_num_threads()
-    parts = [f"{_processor()}, {used} of {there} cores, {threads} {'thread' if threads == 1 else 'threads'}"]
+    parts = [f"{processor_name()}, {used} of {there} cores, {threads} {'thread' if threads == 1 else 'threads'}"]
     kind, processes = fabric.device.type, fabric.world_size
     if kind == "cuda":
         parts.append(f"{processes} x {torch.cuda.get_device_name(fabric.device)}")
@@ -38,14 +37,3 @@ def hardware_in_words(fabric: Fabric) -> str:
         parts.append(f"{processes} processes")
     parts.append("bfloat16" if computes_in_bf16(kind) else "float32, no bfloat16")
     return "; ".join(parts)
-
-
-def _processor() -> str:
-    """Return the processor's name as the system tells it."""
-    table = Path("/proc/cpuinfo")
-    if table.is_file():
-        for line in table.read_text(errors="replace").splitlines():
-            name, _, value = line.partition(":")
-            if name.strip() == "model name" and value.strip():
-                return value.strip()
-    return platform.processor() or platform.machine() or "an unnamed processor"
