@@ -16,7 +16,7 @@ from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder
 from napari_iseg.evaluation.card_entry import add_to_card, card_row
 from napari_iseg.evaluation.failure_sheet import failure_sheet
 from napari_iseg.evaluation.failures import replay, worst_results
-from napari_iseg.evaluation.folder import published_options
+from napari_iseg.evaluation.objects import published_options
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble, iou
 from napari_iseg.io.datasets import open_dataset
 from napari_iseg.zoo import find_method

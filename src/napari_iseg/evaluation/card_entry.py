@@ -10,7 +10,7 @@ from napari_iseg.errors import ExportError
 from napari_iseg.evaluation.card import method_of, with_picture, with_row
 from napari_iseg.evaluation.failure_sheet import failure_sheet
 from napari_iseg.evaluation.failures import replay, worst_results
-from napari_iseg.evaluation.folder import published_options
+from napari_iseg.evaluation.objects import published_options
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
 from napari_iseg.io.files import replacing
 from napari_iseg.zoo import find_method
@@ -41,7 +41,7 @@ _AFTER_ONE = MEASURES["mIoU@1"]
 _ORDER = (*KEY, "objects", *MEASURES.values(), "IoU after 1 scribble")
 _WITH_COLUMNS = {"data", "split", "method", "prompt"}
 # What says how the numbers came about but changes none of them; the rest are settings that a row names.
-_UNTOLD = {"layout", "device", "version"}
+_UNTOLD = {"name", "layout", "device", "threads", "weights_sha256", "max_clicks", "target_iou", "version"}
 _DEFAULTS = {"labels": "labels", "min_pixels": 1, "proposals": "likeliest"}
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.zoo import MethodSpec
 
-__all__ = ["LEVELS", "PROMPT_KINDS", "PromptKind", "check_prompt", "chosen_levels"]
+__all__ = ["LEVELS", "PROMPT_KINDS", "UNTIL_GOOD", "PromptKind", "check_prompt", "chosen_levels"]
 
 PromptKind = Literal["click", "scribble", "box", "mask"]
 """What the simulated user gives: clicks or scribbles until the mask is good, or one box, or one coarse mask."""
@@ -23,6 +23,9 @@ PROMPT_KINDS: MappingProxyType[PromptKind, type] = MappingProxyType(
     {"click": Click, "scribble": Scribble, "box": Box, "mask": MaskPrompt}
 )
 """The class of each kind."""
+
+UNTIL_GOOD: tuple[PromptKind, ...] = ("click", "scribble")
+"""The kinds that are given until the mask is good enough."""
 
 LEVELS = tuple(range(1, len(COARSE_LEVELS) + 1))
 """The levels of coarse masks, 1 (nearly right) to 5 (half right)."""

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from napari_iseg.errors import ExportError
 from napari_iseg.evaluation import metrics
-from napari_iseg.evaluation.prompt_kinds import LEVELS
+from napari_iseg.evaluation.prompt_kinds import LEVELS, UNTIL_GOOD
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
 from napari_iseg.io.prompt_values import prompt_to_values
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from napari_iseg.evaluation.paired import PairedDifference
     from napari_iseg.evaluation.prompt_kinds import PromptKind
     from napari_iseg.evaluation.protocol import ObjectResult
 
-__all__ = ["Report", "reports_table"]
+__all__ = ["Report", "differences_table", "reports_table", "result_values"]
 
 _THRESHOLDS = (0.80, 0.85, 0.90, 0.95)
 _CLICKS = (1, 2, 3, 5, 10, 20)
@@ -52,6 +53,11 @@ class Report:
     settings: Mapping[str, Any] = field(default_factory=dict)
     prompt: PromptKind = "click"
     levels: Sequence[int] = LEVELS
+
+    @property
+    def name(self) -> str:
+        """What the contestant is called."""
+        return str(self.settings.get("name") or self.settings.get("method", ""))
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -105,8 +111,8 @@ class Report:
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        limits = {"max_clicks": self.max_clicks, "target_iou": self.target_iou} if self._until_good else {}
-        results = [_result_values(result, self.prompt) for result in self.results]
+        limits = {"max_clicks": self.max_clicks, "target_iou": self.target_iou} if self.until_good else {}
+        results = [result_values(result, self.prompt) for result in self.results]
         return {"settings": {**self.settings, **limits}, "summary": self.summary(), "results": results}
 
     def write_json(self, path: Path) -> None:
@@ -124,9 +130,9 @@ class Report:
             raise ExportError(f"The report cannot be written to {path} ({reason}); choose another place.") from error
 
     @property
-    def _until_good(self) -> bool:
+    def until_good(self) -> bool:
         """Whether prompts were given until the mask was good enough."""
-        return self.prompt in ("click", "scribble")
+        return self.prompt in UNTIL_GOOD
 
     def _measures(self) -> dict[str, float | None]:
         if self.prompt == "box":
@@ -146,7 +152,7 @@ class Report:
 
     def _sequences(self) -> list[list[float]]:
         # However good it was before: a method that fails would not have let the user go on.
-        lost = [0.0] * (self.max_clicks if self._until_good else max(len(self.levels), 1))
+        lost = [0.0] * (self.max_clicks if self.until_good else max(len(self.levels), 1))
         return [lost if result.error is not None else result.ious for result in self.results]
 
     def table(self) -> Table:
@@ -154,20 +160,44 @@ class Report:
         return reports_table([self])
 
 
-def reports_table(reports: Sequence[Report]) -> Table:
-    """Return a table with one column per report and one line per measure."""
+def reports_table(reports: Sequence[Report], names: Sequence[str] | None = None) -> Table:
+    """Return a table with one column per report, under its name or one of ``names``, and one line per measure."""
     table = Table("", box=None, pad_edge=False, header_style="bold")
-    for report in reports:
+    for report, name in zip(reports, names or [report.name for report in reports], strict=True):
         # What no user could do is said where the numbers stand.
         oracle = ", proposals chosen by the reference" if report.settings.get("proposals") == "best" else ""
-        table.add_column(f"{report.settings.get('method', '')}{oracle}", justify="right")
+        table.add_column(f"{name}{oracle}", justify="right")
     summaries = [report.summary() for report in reports]
     for name in dict.fromkeys(name for summary in summaries for name in summary):
         table.add_row(name.replace("_", " "), *(_shown(summary.get(name)) for summary in summaries))
     return table
 
 
-def _result_values(result: ObjectResult, prompt: PromptKind) -> dict[str, Any]:
+def differences_table(a: Report, b: Report, differences: Mapping[str, PairedDifference]) -> Table:
+    """Return a table of what :func:`napari_iseg.evaluation.paired.paired_differences` found.
+
+    Parameters
+    ----------
+    a, b
+        The reports; the difference is of the second to the first.
+    differences
+        By measure.
+    """
+    units = {found.unit for found in differences.values()}
+    title = f"{b.name} less {a.name}, on the same objects; 95 % interval over {'s, '.join(sorted(units))}s"
+    table = Table("", box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    for head in ("difference", "from", "to", "fewer", "same", "more"):
+        table.add_column(head, justify="right")
+    for name, found in differences.items():
+        # An interval that leaves out 0 is seen at once.
+        style = "bold" if found.is_clear else None
+        numbers = (found.mean, found.low, found.high)
+        counts = (found.fewer, found.equal, found.more)
+        table.add_row(name.replace("_", " "), *(f"{one:+.3f}" for one in numbers), *map(str, counts), style=style)
+    return table
+
+
+def result_values(result: ObjectResult, prompt: str) -> dict[str, Any]:
     """Return what happened with an object, ready for JSON; clicks keep the form that they had before other prompts."""
     given = [prompt_to_values(one) for one in result.prompts]
     return {

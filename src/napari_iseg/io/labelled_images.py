@@ -17,14 +17,23 @@ from napari_iseg.io.splits import SPLITS, Split, held_back_names, in_held_back, 
 from napari_iseg.planes import to_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_iseg.io.bad_input import BadInput
 
-__all__ = ["DatasetObject", "LabelledImages", "Sample", "Split", "held_back_names", "in_held_back", "in_split"]
+__all__ = [
+    "DatasetObject",
+    "LabelledImages",
+    "ObjectPlace",
+    "Sample",
+    "Split",
+    "held_back_names",
+    "in_held_back",
+    "in_split",
+]
 
 _log = logging.getLogger(__name__)
 
@@ -91,8 +100,16 @@ class DatasetObject:
 
 
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """Where an object lies, before its image is read."""
+class ObjectPlace:
+    """Where an object lies, before its image is read.
+
+    Parameters
+    ----------
+    name, plane, object_id
+        As in :class:`DatasetObject`.
+    layer
+        Which of its image's samples.
+    """
 
     name: str
     plane: int | None
@@ -204,20 +221,42 @@ class LabelledImages(ABC):
         ImageError
             If there is no object at all, or a file cannot be read and there is no ``bad_input`` that skips it.
         """
-        for name, entries in self._choose(per_image, limit, min_pixels):
-            samples = self._tried(self.samples, name)
-            if not samples:
+        for name, places in self.places(per_image=per_image, limit=limit, min_pixels=min_pixels):
+            yield from self.objects_at(name, places)
+
+    def places(
+        self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1
+    ) -> list[tuple[str, list[ObjectPlace]]]:
+        """Return where the objects of :meth:`objects` lie, image by image; reads the references and no image.
+
+        Raises
+        ------
+        ImageError
+            As :meth:`objects` does.
+        """
+        return self._choose(per_image, limit, min_pixels)
+
+    def objects_at(self, name: str, places: Iterable[ObjectPlace]) -> Iterator[DatasetObject]:
+        """Read some objects of one image; none where the image cannot be read and ``bad_input`` skips it.
+
+        Raises
+        ------
+        ImageError
+            If a file cannot be read and there is no ``bad_input`` that skips it.
+        """
+        samples = self._tried(self.samples, name)
+        if not samples:
+            return
+        # One array for all objects of a plane, so that what a method computes once per image is computed once.
+        shown, rgb = None, None
+        for place in places:
+            image, labels = samples[place.layer].plane(place.plane)
+            if rgb is None or place.plane != shown:
+                shown, rgb = place.plane, self._rgb(name, image)
+            if rgb is None:
                 continue
-            # One array for all objects of a plane, so that what a method computes once per image is computed once.
-            shown, rgb = None, None
-            for entry in entries:
-                image, labels = samples[entry.layer].plane(entry.plane)
-                if rgb is None or entry.plane != shown:
-                    shown, rgb = entry.plane, self._rgb(name, image)
-                if rgb is None:
-                    continue
-                truth, size = _truth(labels, entry.object_id), samples[entry.layer].pixel_size
-                yield DatasetObject(name, entry.plane, entry.object_id, rgb, truth, size)
+            truth, size = _truth(labels, place.object_id), samples[place.layer].pixel_size
+            yield DatasetObject(name, place.plane, place.object_id, rgb, truth, size)
 
     def find_object(self, name: str, object_id: int) -> DatasetObject:
         """Return one object of an image, as :meth:`objects` takes it.
@@ -241,7 +280,7 @@ class LabelledImages(ABC):
         """Return how many objects :meth:`objects` goes through, if the images of all of them can be read."""
         return sum(len(entries) for _, entries in self._choose(per_image, limit, min_pixels))
 
-    def _choose(self, per_image: int | None, limit: int | None, min_pixels: int) -> list[tuple[str, list[_Entry]]]:
+    def _choose(self, per_image: int | None, limit: int | None, min_pixels: int) -> list[tuple[str, list[ObjectPlace]]]:
         entries = [self._entries(name, min_pixels)[:per_image] for name in self.names]
         if not any(entries):
             raise ImageError(
@@ -251,7 +290,7 @@ class LabelledImages(ABC):
         keep = spread([len(found) for found in entries], limit)
         return [(name, found[:kept]) for name, found, kept in zip(self.names, entries, keep, strict=True) if kept]
 
-    def _entries(self, name: str, min_pixels: int) -> list[_Entry]:
+    def _entries(self, name: str, min_pixels: int) -> list[ObjectPlace]:
         largest: dict[int, tuple[int, int | None, int]] = {}
         layers = self._tried(self.layers, name)
         for layer, labels in enumerate(layers):
@@ -263,7 +302,7 @@ class LabelledImages(ABC):
         if layers and not largest:
             self._empty(name)
         found = [
-            _Entry(name, plane, value, layer)
+            ObjectPlace(name, plane, value, layer)
             for value, (pixels, plane, layer) in largest.items()
             if pixels >= min_pixels
         ]
