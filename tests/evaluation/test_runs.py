@@ -103,7 +103,6 @@ def test_a_line_that_was_being_written_is_done_again(data, tmp_path):
     seen = []
     kept = KeptResults(tmp_path / "run")
     evaluate_contestants(setup(data, "geodesic", limit=4), kept=kept, progress=lambda now: seen.append(now.done))
-    kept.close()
     assert seen == [3, 4]
     assert len(KeptResults(tmp_path / "run").open("geodesic", kept._settings["geodesic"])) == 4
 
@@ -159,7 +158,6 @@ def test_the_table_has_a_row_for_every_object_of_every_method(data, tmp_path):
 def test_an_object_that_failed_is_kept_counted_and_tried_again(data, tmp_path, monkeypatch):
     kept = KeptResults(tmp_path / "run")
     evaluate_contestants(setup(data, "geodesic", limit=3), kept=kept)
-    kept.close()
     lines = (tmp_path / "run" / LINES).read_text().splitlines()
     failed = json.loads(lines[1]) | {"error": "RuntimeError: out of memory"}
     (tmp_path / "run" / LINES).write_text("\n".join([lines[0], json.dumps(failed), lines[2]]) + "\n")

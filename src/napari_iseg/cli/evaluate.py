@@ -138,8 +138,6 @@ def _run(
                 setup, workers=workers, threads=threads, kept=kept, bad_input=bad_input, progress=show
             )
         finally:
-            if kept is not None:
-                kept.close()
             if kept is not None and sys.exc_info()[0] is not None:
                 bar.console.print(
                     f"What was done so far is kept in {kept.folder}; the same command goes on from it.",

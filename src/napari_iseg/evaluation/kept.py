@@ -6,7 +6,7 @@ import csv
 import json
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError, ImageError, IsegError, OptionError
 from napari_iseg.evaluation.metrics import clicks_to_reach
@@ -63,7 +63,6 @@ class KeptResults:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        self._file: TextIO | None = None
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             strange = not (self.folder / SETTINGS).exists() and any(self.folder.iterdir())
@@ -126,10 +125,9 @@ class KeptResults:
         """
         line = {"contestant": name, **result_values(result, self._prompts[name])}
         try:
-            if self._file is None:
-                self._file = (self.folder / LINES).open("a", encoding="utf-8")
-            self._file.write(json.dumps(line, default=str) + "\n")
-            self._file.flush()
+            # Opened for every line: a run that is ended in whatever way leaves nothing behind but whole lines.
+            with (self.folder / LINES).open("a", encoding="utf-8") as file:
+                file.write(json.dumps(line, default=str) + "\n")
         except OSError as error:
             raise ExportError(
                 f"{self.folder / LINES} cannot be written ({error.strerror or error}); make room or choose another "
@@ -137,22 +135,15 @@ class KeptResults:
             ) from error
 
     def finish(self, reports: Sequence[Report]) -> None:
-        """Write the table and the report of everything, and close.
+        """Write the table and the report of everything.
 
         Raises
         ------
         ExportError
             If they cannot be written.
         """
-        self.close()
         write_table(self.folder / TABLE, reports)
         write_reports(self.folder / REPORT, reports)
-
-    def close(self) -> None:
-        """Close the file of lines; what was added stays."""
-        if self._file is not None:
-            self._file.close()
-            self._file = None
 
     def _read_settings(self) -> dict[str, dict[str, Any]]:
         file = self.folder / SETTINGS
