@@ -81,15 +81,31 @@ METHODS = (
     "adaptiveclick",
     "cfr-icl",
     "focalclick",
+    "disnet",
     "disnet:proposals=best",
     "random-walker",
     "geodesic",
 )
-"""The columns. DISNet's tables let the reference choose among the first click's proposals, so here it does too."""
+"""The columns. DISNet's own tables let the reference choose among the first click's proposals; here it does once."""
 
 BASELINE = "random-walker"
 _MEASURES = ("NoC@80", "NoC@85", "NoC@90", "NoF@90", "NoF@90_strict", "mIoU@1", "seconds_per_click")
 _CURVE = ("mIoU@1", "mIoU@2", "mIoU@3", "mIoU@5", "mIoU@10", "mIoU@20", "seconds_per_click")
+
+
+_HEAD = """# Results
+
+Written by `python benchmarks/quality.py DATA`, which measures every shipped method on six sets of real images that no
+training saw. A simulated user clicks in the middle of the largest error until the IoU is 0.90 or 20 clicks are given
+(RITM's protocol: threshold 0.49, the first click sees the whole image). NoC@85 is how many clicks an IoU of 0.85 takes,
+20 where it is not reached; NoF@90 counts the objects that need 20 for 0.90, as published, and in brackets those that
+never reach it. The answer stands as a user first sees it; with `proposals=best` the reference chooses among the first
+click's proposals, as in DISNet's own tables, and no user can do better. "Less random walker" is the paired difference
+on the same objects with its 95 % bootstrap interval (over images, or objects where there are fewer than ten images).
+Seconds per click are of one thread; "all" is the set's time on the clock.
+
+Hardware: {hardware}.
+"""
 
 
 def setup(data: Path, row: QualitySet, contestant: Contestant) -> Setup:
@@ -223,7 +239,7 @@ def write_documents(found: dict[str, Any]) -> None:
 def readme_table(found: dict[str, Any]) -> str:
     """Return the README's table as Markdown: NoC@85 / NoC@90."""
     methods = [text for text in METHODS if any(text in row for row in found.values())]
-    lines = [_line("data", *(f"`{text.partition(':')[0]}`" for text in methods)), _line(*["---"] * (len(methods) + 1))]
+    lines = [_line("data", *(_column(text) for text in methods)), _line(*["---"] * (len(methods) + 1))]
     for name, row in SETS.items():
         if row.target <= 1 and name in found:
             lines.append(_line(row.words, *(_clicks(found[name].get(text)) for text in methods)))
@@ -234,19 +250,7 @@ def document(found: dict[str, Any]) -> str:
     """Return docs/results.md."""
     entries = [entry for row in found.values() for entry in row.values()]
     hardware = sorted({entry["hardware"] for entry in entries})
-    parts = [
-        "# Results\n\n"
-        "Written by `python benchmarks/quality.py DATA`, which measures every shipped method on six sets of real "
-        "images that no training\nsaw. A simulated user clicks in the middle of the largest error until the IoU is 0.90 or "
-        "20 clicks are given (RITM's protocol:\nthreshold 0.49, the first click sees the whole image). NoC@85 is how "
-        "many clicks an IoU of 0.85 takes, 20 where it is not\nreached; NoF@90 counts the objects that need 20 for "
-        "0.90 as published, and in brackets those that never reach it.\nWith `disnet` the reference chooses among the "
-        "first click's proposals, as in its paper's tables; with all others the answer\nstands as a user first sees "
-        'it. "Less" is the paired difference to the random walker on the same objects, with the 95 % bootstrap\n'
-        "interval (over images, or objects where there are fewer than ten images). Seconds are those of one thread; "
-        '"all" is the whole\nset\'s time on the clock with as many processes as the settings say.\n\n'
-        f"Hardware: {'; '.join(hardware)}.\n"
-    ]
+    parts = [_HEAD.format(hardware="; ".join(hardware))]
     for name, row in SETS.items():
         if name in found:
             parts.append(_section(row, found[name]))
@@ -280,6 +284,11 @@ def _section(row: QualitySet, entries: dict[str, Any]) -> str:
     errors = f" {failed} objects ended with an error." if failed else ""
     objects = next(iter(entries.values()))["summary"]["objects"]
     return f"## {row.words}\n\n{objects} objects ({chosen}).{errors}\n\n{''.join(lines)}"
+
+
+def _column(text: str) -> str:
+    method, chosen, _ = text.partition(":proposals=best")
+    return f"`{method}`, best proposal" if chosen else f"`{method}`"
 
 
 def _clicks(entry: dict[str, Any] | None) -> str:
