@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg import __version__
 from napari_iseg.errors import ImageError, OptionError
-from napari_iseg.evaluation.prompt_kinds import LEVELS, check_prompt, chosen_levels
+from napari_iseg.evaluation.prompt_kinds import LEVELS, check_prompt, chosen_levels, references_for
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult, evaluate_object
 from napari_iseg.evaluation.report import Report
 from napari_iseg.evaluation.simulated_views import SimulatedViews
@@ -71,7 +71,8 @@ def evaluate_folder(
     limit, per_image, min_pixels
         Which objects: as for :meth:`napari_iseg.io.dataset.DatasetFolder.objects`.
     prompt
-        What is given, ``"click"``, ``"scribble"``, ``"box"`` or ``"mask"``: as for :func:`evaluate_object`.
+        What is given, one of :data:`PROMPT_KINDS`: as for :func:`evaluate_object`. ``"alpha"`` measures by the folder
+        ``alpha`` unless ``labels`` names another.
     level
         Which coarse masks, from 1 (nearly right) to 5 (half right); None for all five. For ``"mask"`` only.
     max_clicks, target_iou, best_proposals
@@ -89,6 +90,7 @@ def evaluate_folder(
         An object on which the method fails is no error: it is recorded and counts as ``max_clicks`` or an IoU of 0.
     """
     check_prompt(prompt, find_method(method))
+    labels = references_for(prompt, labels)
     levels = chosen_levels(prompt, level)
     _check(limit=limit, per_image=per_image, min_pixels=min_pixels, max_clicks=max_clicks)
     if not target_iou > 0:
@@ -175,6 +177,8 @@ def evaluate_objects(
                 target_iou=target_iou,
                 best_proposals=best_proposals,
                 view=partial(views.of, one.name, one.plane, one.object_id, one.truth == 1),
+                start=one.start,
+                alpha=one.alpha,
                 result=result,
             )
         except Exception as error:
