@@ -1,4 +1,4 @@
-"""Correction of a defective mask, proposals and alpha mattes: a simulated user drives real sessions, up to the report."""
+"""Correcting a defective mask, proposals and alpha mattes: a simulated user drives real sessions, up to the report."""
 
 from __future__ import annotations
 
@@ -271,7 +271,7 @@ def test_only_methods_that_can_are_asked():
     able = {name: {kind for kind in PROMPT_KINDS if _takes(kind, spec)} for name, spec in METHODS.items()}
     assert [name for name, kinds in able.items() if "alpha" in kinds] == ["focalclick-xl"]
     assert all({"correction", "proposals"} <= kinds for kinds in able.values())
-    with pytest.raises(OptionError, match="'geodesic' cannot .*'alpha'.*gives no alpha mattes"):
+    with pytest.raises(OptionError, match=r"'geodesic' cannot .*'alpha'.*gives no alpha mattes"):
         check_prompt("alpha", METHODS["geodesic"])
     with pytest.raises(OptionError, match="'correction', which it does not take"):
         check_prompt("correction", replace(METHODS["geodesic"], prompts=(Click,), translated=()))
