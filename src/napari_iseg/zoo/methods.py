@@ -56,8 +56,8 @@ class MethodSpec:
     proposals
         Whether it offers several candidate masks to choose from.
     published_proposals
-        What goes on in the tables of its paper: ``"likeliest"``, the answer that the method itself gives, or ``"best"``,
-        the proposal most like the reference, which no user knows (an oracle); a table beside it must say so.
+        What goes on in its paper's tables: ``"likeliest"``, the answer that the method itself gives, or ``"best"``, the
+        proposal most like the reference, which no user knows (an oracle); a table that compares must say so.
     alpha
         Whether it gives alpha mattes.
     note
