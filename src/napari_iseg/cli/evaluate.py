@@ -44,7 +44,11 @@ def evaluate(
     per_image: Annotated[int | None, typer.Option(help="At most this many objects of each image.")] = None,
     min_pixels: Annotated[int, typer.Option(help="Leave out objects with fewer pixels.")] = 1,
     prompt: Annotated[
-        str, typer.Option(help="What is given: click or scribble, until the mask is good; box or mask (coarse), once.")
+        str,
+        typer.Option(
+            help="What is given: click or scribble, until the mask is good; correction: clicks from a defective mask; "
+            "box or mask (coarse), once; proposals: one click; alpha: clicks, for the soft edges."
+        ),
     ] = "click",
     level: Annotated[
         int | None, typer.Option(help="How coarse a mask, 1 (nearly right) to 5 (half right); all five when left out.")
@@ -82,7 +86,7 @@ def evaluate(
     from napari_iseg.evaluation.card_entry import check_card
     from napari_iseg.evaluation.contestants import PROPOSALS, parse_contestants
     from napari_iseg.evaluation.kept import KeptResults
-    from napari_iseg.evaluation.prompt_kinds import check_prompt, chosen_levels
+    from napari_iseg.evaluation.prompt_kinds import check_prompt, chosen_levels, references_for
     from napari_iseg.evaluation.runs import check_setup
     from napari_iseg.io.bad_input import BadInput
     from napari_iseg.zoo import find_method
@@ -96,7 +100,7 @@ def evaluate(
     kind = cast("PromptKind", prompt)
     setup = Setup(
         contestants,
-        Selection(str(data), labels, layout, cast("Split", split), limit, per_image, min_pixels),
+        Selection(str(data), references_for(kind, labels), layout, cast("Split", split), limit, per_image, min_pixels),
         Protocol(kind, tuple(chosen_levels(kind, level)), max_clicks, target_iou),
         device,
         on_bad_input,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.evaluation.bench import Protocol, Selection, Setup
 from napari_iseg.evaluation.contestants import Contestant
-from napari_iseg.evaluation.prompt_kinds import check_prompt, chosen_levels
+from napari_iseg.evaluation.prompt_kinds import check_prompt, chosen_levels, references_for
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult
 from napari_iseg.evaluation.runs import evaluate_contestants
 from napari_iseg.zoo import find_method
@@ -57,7 +57,8 @@ def evaluate_folder(
     limit, per_image, min_pixels
         Which objects: as for :meth:`napari_iseg.io.dataset.DatasetFolder.objects`.
     prompt
-        What is given, ``"click"``, ``"scribble"``, ``"box"`` or ``"mask"``: as for :func:`evaluate_object`.
+        What is given, one of :data:`PROMPT_KINDS`: as for :func:`evaluate_object`. ``"alpha"`` measures by the folder
+        ``alpha`` unless ``labels`` names another.
     level
         Which coarse masks, from 1 (nearly right) to 5 (half right); None for all five. For ``"mask"`` only.
     max_clicks, target_iou, best_proposals
@@ -75,6 +76,7 @@ def evaluate_folder(
         An object on which the method fails is no error: it is recorded and counts as ``max_clicks`` or an IoU of 0.
     """
     check_prompt(prompt, find_method(method))
+    labels = references_for(prompt, labels)
     weights = None if weights is None else str(weights)
     setup = Setup(
         (Contestant(method, weights, dict(options or {}), best_proposals),),

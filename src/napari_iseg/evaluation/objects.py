@@ -108,6 +108,8 @@ def evaluate_each(
                 target_iou=target_iou,
                 best_proposals=best_proposals,
                 view=partial(views.of, one.name, one.plane, one.object_id, one.truth == 1),
+                start=one.start,
+                alpha=one.alpha,
                 result=result,
             )
         except Exception as error:

@@ -120,8 +120,8 @@ def on_the_same(a: Report, b: Report) -> tuple[list[ObjectResult], list[ObjectRe
                 f"The two runs had another {what} ({one} and {other}), so their numbers cannot be compared; run one "
                 "of them again as the other was."
             )
-    others = {identity(result): result for result in b.results}
-    shared = [result for result in a.results if identity(result) in others]
+    others = {identity(result): result for result in b.counted}
+    shared = [result for result in a.counted if identity(result) in others]
     if not shared:
         raise OptionError(
             "The two runs have no object in common; compare runs on the same data with the same split and limit."
@@ -156,7 +156,7 @@ def object_measures(report: Report) -> dict[str, Callable[[ObjectResult], float 
     found["IoU"] = iou_at(0)
     measured = Counter(name for result in report.results for name in result.measures)
     found.update({name: _measured(name) for name in measured})
-    seconds = f"seconds_per_{report.prompt}"
+    seconds = f"seconds_per_{report.unit}"
     found[seconds] = lambda one: float(np.mean(one.seconds)) if one.seconds else None
     return {name: measure for name, measure in found.items() if name in names}
 
