@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from napari_iseg.ui._viewer_parts import camera_of
+import numpy as np
+
+from napari_iseg.ui._plane_view import on_screen
+from napari_iseg.ui._viewer_parts import camera_of, canvas_size_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.viewer import Viewer
+    from numpy.typing import NDArray
 
     from napari_iseg.planes import PlaneAddress
 
-__all__ = ["look_at", "show_plane"]
+__all__ = ["frame_object", "look_at", "show_plane", "show_whole_plane"]
+
+# An object is shown with its surroundings: so many times its size, and at least so many pixels.
+_AROUND = 2.5
+_FEWEST_PIXELS = 24
 
 
 def show_plane(viewer: Viewer, image: Any, plane: PlaneAddress) -> None:
@@ -34,3 +42,44 @@ def look_at(viewer: Viewer, image: Any, point: Sequence[float]) -> None:
     if any(not low <= at <= high for low, at, high in zip(first, place, last, strict=True)):
         world = image.data_to_world(point)
         camera_of(viewer).center = tuple(world[axis] for axis in shown)
+
+
+def show_whole_plane(viewer: Viewer, image: Any, plane: PlaneAddress) -> None:
+    """Move the sliders to a plane of an Image layer, also from 3-D or from a view along another axis."""
+    dims = viewer.dims
+    dims.ndisplay = 2
+    missing = dims.ndim - image.ndim
+    axes = {plane.rows + missing, plane.columns + missing}
+    if set(dims.displayed) != axes:
+        dims.order = (*(axis for axis in range(dims.ndim) if axis not in axes), *sorted(axes))
+    show_plane(viewer, image, plane)
+
+
+def frame_object(viewer: Viewer, image: Any, plane: PlaneAddress, mask: NDArray[np.bool_]) -> None:
+    """Move and zoom the camera so that an object fills a good part of the canvas.
+
+    Parameters
+    ----------
+    viewer
+        Shows the plane already.
+    image
+        An Image layer.
+    plane
+        The plane of it that is shown.
+    mask
+        (H, W) bool; nothing happens where it is empty.
+    """
+    spans = [np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0)]
+    if not len(spans[0]):
+        return
+    middle = np.array([(span[0] + span[-1]) / 2 for span in spans])
+    sizes = [max(_AROUND * (span[-1] - span[0] + 1), _FEWEST_PIXELS) for span in spans]
+    corners = on_screen(image, plane, np.array([middle, *(middle + np.diag(sizes))]))
+    extent = np.abs(corners[1:] - corners[0]).sum(axis=0)
+    center = corners[0]
+    missing = viewer.dims.ndim - image.ndim
+    if tuple(viewer.dims.displayed) != (plane.rows + missing, plane.columns + missing):
+        extent, center = extent[::-1], center[::-1]
+    camera = camera_of(viewer)
+    camera.center = tuple(float(place) for place in center)
+    camera.zoom = float(min(size / length for size, length in zip(canvas_size_of(viewer), extent, strict=True)))
