@@ -166,7 +166,7 @@ class _Plot(FigureCanvasQTAgg):
         self._axes.set_xticks([*ticks, last], [*map(str, ticks), f">{last - 1}"])
         self._axes.set_xlim(0.4, last + 0.6)
         self._axes.yaxis.set_major_locator(MaxNLocator(4, integer=True))
-        self._finish(bars, "upper right")
+        self._finish(bars, "upper center")
 
     def _finish(self, drawn: Sequence[Any], place: str) -> None:
         if drawn:

@@ -33,8 +33,10 @@ _CLICKS, _STROKES, _ANSWER, _REFERENCE = (
 # Neither the green of what is included nor the colours of objects.
 _ANSWER_COLOUR, _REFERENCE_COLOUR = "#3fa9ff", "#ffd23f"
 _EDGE = 2
-_SIGNS = {True: ("disc", INCLUDE), False: ("x", EXCLUDE)}
+# Forms that a number stands in, black on both: white or black beside them would vanish on some images.
+_SIGNS = {True: ("disc", INCLUDE), False: ("square", EXCLUDE)}
 _POINTS_PER_PLANE = 40
+_SCREEN_SIZES = (15, 18)
 
 
 class ReplayLayers:
@@ -176,12 +178,12 @@ class ReplayLayers:
             ndim=plane.ndim,
             name=_CLICKS,
             features={"number": np.empty(0, object)},
-            text={"string": "{number}", "color": "white", "size": 9, "anchor": "upper_left"},
+            text={"string": "{number}", "color": "black", "size": 8, "anchor": "center"},
             border_width=0.12,
             metadata={VIEW_MARK: True},
             **placement_of(self._image),
         )
-        layer.canvas_size_limits = (6, 15)
+        layer.canvas_size_limits = _SCREEN_SIZES
         return layer
 
     def _strokes_layer(self) -> Any:

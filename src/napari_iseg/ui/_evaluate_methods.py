@@ -58,6 +58,7 @@ class MethodList(QTreeWidget):
             # Without a network there are no weights; one without weights cannot answer.
             for weights in names_for(spec.name) if spec.family is not None else [None]:
                 self._add(spec, weights)
+        self.tick(*self._first_networks())
         self.itemChanged.connect(lambda _item, _column: self.changed.emit())
 
     def sizeHint(self) -> QSize:
@@ -94,14 +95,21 @@ class MethodList(QTreeWidget):
     def _add(self, spec: MethodSpec, weights: str | None) -> None:
         item = QTreeWidgetItem([spec.name, weights or "no network"])
         item.setFlags(Qt.ItemFlag.ItemIsUserCheckable | Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable)
-        ticked = self.topLevelItemCount() < _TICKED_AT_FIRST
-        item.setCheckState(0, Qt.CheckState.Checked if ticked else Qt.CheckState.Unchecked)
+        item.setCheckState(0, Qt.CheckState.Unchecked)
         # By its own name alone where it uses its own weights.
         item.setData(0, _CONTESTANT, Contestant(spec.name, None if weights == spec.weights else weights))
         item.setToolTip(0, spec.title)
         item.setToolTip(1, "Its weights." if weights else "This method has no weights.")
-        item.setSizeHint(0, QSize(0, _ROW_HEIGHT))
         self.addTopLevelItem(item)
+
+    def _first_networks(self) -> list[str]:
+        """Return the first methods whose own weights differ: a method compared with itself says little."""
+        first: dict[str, str] = {}
+        for contestant in (item.data(0, _CONTESTANT) for item in self._items()):
+            weights = METHODS[contestant.method].weights
+            if contestant.weights is None and weights is not None:
+                first.setdefault(weights, contestant.name)
+        return list(first.values())[:_TICKED_AT_FIRST]
 
     def _items(self) -> list[QTreeWidgetItem]:
         found = [self.topLevelItem(row) for row in range(self.topLevelItemCount())]

@@ -19,8 +19,9 @@ __all__ = ["EvaluateTable"]
 _ROW_HEIGHT = 22
 # The head, of two lines, and four rows.
 _LEAST_HEIGHT = 130
-_NARROW = 56
+_NARROW = 44
 _FIRST_METHOD = 2
+_MOST_STRETCHED = 8
 
 
 class EvaluateTable(QTableView):
@@ -56,7 +57,6 @@ class EvaluateTable(QTableView):
         rows.setDefaultSectionSize(_ROW_HEIGHT)
         head: Any = self.horizontalHeader()
         head.setHighlightSections(False)
-        head.setStretchLastSection(True)
         head.setMinimumSectionSize(_NARROW)
         selection: Any = self.selectionModel()
         selection.currentChanged.connect(self._on_current)
@@ -94,7 +94,13 @@ class EvaluateTable(QTableView):
 
     def _fit(self) -> None:
         self.setColumnHidden(0, not self._has_planes())
-        self.resizeColumnsToContents()
+        head: Any = self.horizontalHeader()
+        modes = QHeaderView.ResizeMode
+        few = self.objects.columnCount() <= _MOST_STRETCHED
+        for column in range(self.objects.columnCount()):
+            # A few share the room; more are as wide as what they say, and scroll.
+            stretched = few and column >= _FIRST_METHOD
+            head.setSectionResizeMode(column, modes.Stretch if stretched else modes.ResizeToContents)
 
     def _has_planes(self) -> bool:
         evaluation = self.objects.evaluation

@@ -144,8 +144,7 @@ class EvaluateWidget(QWidget):
             return
         self._running = evaluation
         self.results.show_evaluation(evaluation, self.form.image)
-        objects = evaluation.wish.limit
-        self.fold.note(f"{', '.join(evaluation.names)}; {'all' if objects is None else objects} objects")
+        self.fold.note(", ".join(evaluation.names))
         self.fold.collapse(animate=False)
         self.form.lock(locked=True)
         self._say("")

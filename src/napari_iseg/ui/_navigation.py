@@ -56,7 +56,7 @@ def show_whole_plane(viewer: Viewer, image: Any, plane: PlaneAddress) -> None:
 
 
 def frame_object(viewer: Viewer, image: Any, plane: PlaneAddress, mask: NDArray[np.bool_]) -> None:
-    """Move and zoom the camera so that an object fills a good part of the canvas.
+    """Move and zoom the camera so that an object fills a good part of the canvas, and little lies beside the image.
 
     Parameters
     ----------
@@ -73,13 +73,18 @@ def frame_object(viewer: Viewer, image: Any, plane: PlaneAddress, mask: NDArray[
     if not len(spans[0]):
         return
     middle = np.array([(span[0] + span[-1]) / 2 for span in spans])
-    sizes = [max(_AROUND * (span[-1] - span[0] + 1), _FEWEST_PIXELS) for span in spans]
-    corners = on_screen(image, plane, np.array([middle, *(middle + np.diag(sizes))]))
-    extent = np.abs(corners[1:] - corners[0]).sum(axis=0)
-    center = corners[0]
+    wanted = np.array([max(_AROUND * (span[-1] - span[0] + 1), _FEWEST_PIXELS) for span in spans])
     missing = viewer.dims.ndim - image.ndim
-    if tuple(viewer.dims.displayed) != (plane.rows + missing, plane.columns + missing):
-        extent, center = extent[::-1], center[::-1]
+    upright = tuple(viewer.dims.displayed) == (plane.rows + missing, plane.columns + missing)
+    canvas = np.array(canvas_size_of(viewer)[:: 1 if upright else -1], float)
+    # Lengths of one step along rows and along columns, in the world.
+    places = on_screen(image, plane, np.array([(0.0, 0.0), (1.0, 0.0), (0.0, 1.0)]))
+    steps = np.linalg.norm(places[1:] - places[0], axis=1)
+    zoom = float(np.min(canvas / (wanted * steps)))
+    half = canvas / (zoom * steps) / 2
+    last = np.array(mask.shape) - 1.0
+    middle = np.where(2 * half < last, np.clip(middle, half, last - half), np.where(half > last, last / 2, middle))
+    center = on_screen(image, plane, middle[np.newaxis])[0]
     camera = camera_of(viewer)
-    camera.center = tuple(float(place) for place in center)
-    camera.zoom = float(min(size / length for size, length in zip(canvas_size_of(viewer), extent, strict=True)))
+    camera.center = tuple(float(place) for place in (center if upright else center[::-1]))
+    camera.zoom = zoom
