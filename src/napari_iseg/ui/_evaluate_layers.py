@@ -88,6 +88,7 @@ class ReplayLayers:
         if any(isinstance(prompt, Click) for prompt in self._prompts) or _CLICKS in self._layers:
             self._draw_clicks()
         self._shapes.draw([])
+        self._lock()
         frame_object(self._viewer, image, plane, truth)
 
     def show(self, mask: NDArray[np.bool_] | None, given: int) -> None:
@@ -107,6 +108,7 @@ class ReplayLayers:
             layer.refresh()
         drawn = [(plane, one) for one in self._prompts[:given] if isinstance(one, Box | Scribble)]
         self._shapes.draw(drawn)
+        self._lock()
 
     def clear(self) -> None:
         """Take them all out of the window."""
@@ -118,6 +120,11 @@ class ReplayLayers:
         self._layers.clear()
         self._image = self._plane = None
         self._shapes = self._new_shapes()
+
+    def _lock(self) -> None:
+        # napari lets a layer be edited again whenever it gets other data.
+        for layer in self.layers:
+            layer.editable = False
 
     def _is_there(self, name: str) -> bool:
         return name in self._layers and self._layers[name] in self._viewer.layers
@@ -205,7 +212,6 @@ class ReplayLayers:
         return float(1 / (camera_of(self._viewer).zoom * size))
 
     def _add(self, name: str, layer: Any) -> Any:
-        layer.editable = False
         selection = self._viewer.layers.selection
         active = selection.active
         self._viewer.add_layer(layer)
