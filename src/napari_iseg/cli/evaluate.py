@@ -117,10 +117,14 @@ def evaluate(
     for contestant in contestants:
         show_licence(contestant.weights)
     bad_input = BadInput(on_bad_input)
+    console = Console(stderr=True)
     kept = None if output is None else KeptResults(output)
-    reports = _run(setup, workers, threads, kept, bad_input, f"{data.name}")
+    reports = _run(setup, workers, threads, kept, bad_input, data.name)
     _write(reports, kept, json, card)
     _tell(reports, bad_input)
+    if report is not None:
+        page = _write_page(report, reports, setup)
+        console.print(f"The report is {page}.", markup=False, highlight=False, soft_wrap=True)
 
 
 def _run(
@@ -163,13 +167,32 @@ def _write(reports: Sequence[Report], kept: KeptResults | None, json: Path | Non
         add_to_card(card, reports[0])
 
 
+def _write_page(folder: Path, reports: Sequence[Report], setup: Setup) -> Path:
+    """Write the page, with pictures of objects from the data set."""
+    from napari_iseg.evaluation.html_page import write_report_page
+    from napari_iseg.evaluation.paired import paired_differences
+    from napari_iseg.io.bad_input import BadInput
+
+    return write_report_page(
+        folder,
+        reports,
+        find=setup.selection.open(BadInput()).find_object,
+        differences=paired_differences,
+    )
+
+
 def _tell(reports: Sequence[Report], bad_input: BadInput) -> None:
     from napari_iseg.evaluation import reports_table
     from napari_iseg.evaluation.paired import paired_differences
+    from napari_iseg.evaluation.remarks import remarks
     from napari_iseg.evaluation.report import differences_table
 
     console = Console()
     console.print(reports_table(reports))
+    for report in reports:
+        for sentence in remarks(report):
+            said = f"{report.name}: {sentence}" if len(reports) > 1 else sentence
+            console.print(said, markup=False, highlight=False, soft_wrap=True)
     first = reports[0]
     for other in reports[1:]:
         console.print()

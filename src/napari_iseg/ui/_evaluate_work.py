@@ -190,7 +190,7 @@ class Evaluation:
 
     def _judge(self, number: int, source: LabelledArray) -> None:
         """Have one contestant answer for every object; one that cannot be loaded is left out, with its sentence."""
-        from napari_iseg.evaluation.folder import evaluate_objects, published_options
+        from napari_iseg.evaluation.objects import evaluate_objects, published_options
         from napari_iseg.evaluation.prompt_kinds import check_prompt
         from napari_iseg.inference.opening import make_predictor
 
