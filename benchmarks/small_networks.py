@@ -19,7 +19,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from napari_iseg.evaluation.folder import evaluate_objects, published_options
+from napari_iseg.evaluation.objects import evaluate_objects, published_options
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.training.data import load_pictures
 from napari_iseg.training.held_back import load_held_back

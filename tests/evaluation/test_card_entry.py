@@ -16,7 +16,7 @@ from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder
 from napari_iseg.evaluation.card_entry import add_to_card, card_row
 from napari_iseg.evaluation.failure_sheet import failure_sheet
 from napari_iseg.evaluation.failures import replay, worst_results
-from napari_iseg.evaluation.folder import published_options
+from napari_iseg.evaluation.objects import published_options
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble, iou
 from napari_iseg.io.datasets import open_dataset
 from napari_iseg.zoo import find_method
@@ -95,7 +95,7 @@ def test_a_row_says_what_was_measured_and_what_differs_from_the_usual(report: Re
     assert row["IoU after 1 click"] == f"{report.mean_iou(1):.2f}"
     settings = {**report.settings, "weights": "/somewhere/mine.safetensors", "limit": 9, "prompt": "scribble"}
     settings["options"] = {**settings["options"], "threshold": 0.3}
-    changed = replace(report, settings=settings)
+    changed = replace(report, settings=settings, prompt="scribble")
     assert card_row(changed)["settings"] == "weights mine.safetensors, at most 3, threshold=0.3, limit 9"
     assert card_row(changed, "mine")["settings"] == "at most 3, threshold=0.3, limit 9"
     assert "IoU after 1 scribble" in card_row(changed)

@@ -138,6 +138,7 @@ def test_a_folder_becomes_a_report(data, tmp_path):
         "clicks",
         "ious",
         "masks",
+        "measures",
         "seconds",
         "error",
     }

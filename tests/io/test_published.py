@@ -67,6 +67,20 @@ def make_davis(root):
         write(root / "gt" / f"{name}.png", colours)
 
 
+def make_davis585(root):
+    """Draw two frames of a bear and one of a car; the bear's first has two objects, of which one has no masks."""
+    for folder, frame, objects in (("bear", "00000", (1, 2)), ("bear", "00009", (1,)), ("car", "00009", (1,))):
+        write(root / folder / f"{frame}.jpg", photo())
+        for number in objects:
+            truth = blocks(*(255 if place == number else 128 for place in (1, 2)))
+            write(root / folder / f"object{number}_{frame}.png", np.repeat(truth[..., None], 3, axis=2))
+            if number == 1:
+                for kind, row in (("sp", 4), ("stm", 5)):
+                    start = truth.copy()
+                    start[row:] = 0
+                    write(root / folder / f"init_{kind}_object{number}_{frame}.png", start)
+
+
 def make_sbd(root):
     (root / "inst").mkdir(parents=True)
     for name in ("2008_000001", "2008_000002", "2008_000003"):
@@ -214,6 +228,7 @@ MAKERS = {
     "grabcut": (make_grabcut,),
     "berkeley": (make_berkeley,),
     "davis": (make_davis,),
+    "davis-585": (make_davis585,),
     "pascal-voc": (make_voc,),
     "sstem": (make_sstem,),
     "brats": (make_brats, partial(make_brats, end=".mha"), make_brats_slices),
@@ -270,6 +285,42 @@ def test_davis_merges_all_objects_and_counts_the_faintest_pixel(tmp_path):
     (one,) = (found for found in open_dataset(tmp_path).objects() if found.name == "bear_00000")
     assert one.object_id == 1
     assert int((one.truth == 1).sum()) == 12 + 24
+
+
+def test_davis_585_has_single_objects_with_masks_to_be_corrected(tmp_path):
+    make_davis585(tmp_path)
+    dataset = open_dataset(tmp_path)
+    assert dataset.names == ("bear/object1_00000", "bear/object1_00009", "bear/object2_00000", "car/object1_00009")
+    assert dataset.source("bear/object2_00000") == tmp_path / "bear" / "00000.jpg"
+    first, second, third, _ = sorted(dataset.objects(), key=lambda one: one.name)
+    # 128 is no object here, and no ignored band.
+    np.testing.assert_array_equal(first.truth, blocks(1))
+    np.testing.assert_array_equal(third.truth, blocks(0, 1))
+    np.testing.assert_array_equal(first.start, blocks(1) & (np.arange(19)[:, None] < 4))
+    assert first.start.dtype == bool
+    assert second.start is not None
+    assert third.start is None
+    # A video is held back as a whole.
+    for name in dataset.names:
+        assert dataset.is_held_back(name) == in_held_back(name.split("/")[0])
+
+
+def test_the_kind_of_initial_masks_can_be_chosen_and_a_missing_one_is_named(tmp_path):
+    make_davis585(tmp_path)
+    assert kinds_of_labels(tmp_path) == ("labels",)
+    for kind, last in (("init_sp", 4), ("init_stm", 5)):
+        found = open_dataset(tmp_path, labels=kind).find_object("bear/object1_00009", 1)
+        np.testing.assert_array_equal(found.start, blocks(1) & (np.arange(19)[:, None] < last))
+        np.testing.assert_array_equal(found.truth, blocks(1))
+    bad_input = BadInput("skip")
+    assert len(list(open_dataset(tmp_path, labels="init_stm", bad_input=bad_input).objects())) == 3
+    (bad,) = bad_input.found
+    assert "init_stm_object2_00000.png" in bad.sentence
+    write(tmp_path / "car" / "init_sp_object1_00009.png", np.zeros((9, 9), np.uint8))
+    with pytest.raises(ImageError, match=r"initial mask of 'car/object1_00009' has the shape \(9, 9\)"):
+        open_dataset(tmp_path).sample("car/object1_00009")
+    with pytest.raises(UnknownNameError, match="Did you mean 'init_sp'"):
+        open_dataset(tmp_path, labels="init_s")
 
 
 def test_sbd_keeps_instances_ignores_255_and_holds_back_its_own_validation_list(tmp_path):

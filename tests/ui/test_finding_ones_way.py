@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_iseg.ui._adapt_widget import AdaptWidget
+from napari_iseg.ui._evaluate_widget import EvaluateWidget
 from napari_iseg.ui._protection import Protection
 
 from .conftest import DISCS, Hand, disc  # noqa: TID252 - the tests are no package
@@ -114,9 +115,11 @@ def test_every_control_of_every_dock_says_what_it_is(open_hand: Callable[..., Ha
     hand.wait()
     adapt = AdaptWidget(hand.viewer)
     hand.viewer.window.add_dock_widget(adapt, name="Adapt", area="right")
+    evaluate = EvaluateWidget(hand.viewer)
+    hand.viewer.window.add_dock_widget(evaluate, name="Evaluate", area="right")
     hand.qtbot.wait(50)
     hand.widget.tools.show_sheet()
-    for dock in (hand.widget, adapt, hand.widget.tools.sheet):
+    for dock in (hand.widget, adapt, evaluate, hand.widget.tools.sheet):
         controls = controls_of(dock)
         assert len(controls) > 1
         assert [type(c).__name__ for c in controls if not says_what_it_is(c, dock)] == []

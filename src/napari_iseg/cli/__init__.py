@@ -10,6 +10,7 @@ from rich.console import Console
 
 from napari_iseg import __version__
 from napari_iseg.cli.adapt import adapt
+from napari_iseg.cli.compare import compare
 from napari_iseg.cli.data import data
 from napari_iseg.cli.evaluate import evaluate
 from napari_iseg.cli.export import export
@@ -32,6 +33,7 @@ app.command()(segment)
 app.command()(replay)
 app.command()(export)
 app.command()(evaluate)
+app.command()(compare)
 app.command()(train)
 app.command()(adapt)
 app.add_typer(weights, name="weights")

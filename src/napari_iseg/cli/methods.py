@@ -89,6 +89,7 @@ def _facts(spec: MethodSpec) -> dict[str, Any]:
         "prompts": _words(spec.prompts),
         "translated": _words(spec.translated),
         "proposals": spec.proposals,
+        "published_proposals": spec.published_proposals,
         "alpha": spec.alpha,
         "weights": spec.weights,
         "note": spec.note,

@@ -10,7 +10,8 @@ from napari_iseg.errors import ExportError
 from napari_iseg.evaluation.card import method_of, with_picture, with_row
 from napari_iseg.evaluation.failure_sheet import failure_sheet
 from napari_iseg.evaluation.failures import replay, worst_results
-from napari_iseg.evaluation.folder import published_options
+from napari_iseg.evaluation.objects import published_options
+from napari_iseg.evaluation.prompt_kinds import given_word
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
 from napari_iseg.io.files import replacing
 from napari_iseg.zoo import find_method
@@ -34,6 +35,11 @@ MEASURES = {
     "mIoU@1": "IoU after 1 click",
     "IoU": "IoU",
     **{f"level_{level}_IoU": f"IoU, mask of level {level}" for level in range(1, 6)},
+    "initial_IoU": "IoU of the initial mask",
+    "oracle_IoU": "IoU of the best proposal",
+    "proposals": "proposals",
+    "MSE": "MSE x 1000",
+    "SAD": "SAD / 1000",
 }
 """Names of measures in a report's summary and in a card, in the order of the card's columns."""
 
@@ -41,7 +47,7 @@ _AFTER_ONE = MEASURES["mIoU@1"]
 _ORDER = (*KEY, "objects", *MEASURES.values(), "IoU after 1 scribble")
 _WITH_COLUMNS = {"data", "split", "method", "prompt"}
 # What says how the numbers came about but changes none of them; the rest are settings that a row names.
-_UNTOLD = {"layout", "device", "version"}
+_UNTOLD = {"name", "layout", "device", "threads", "weights_sha256", "max_clicks", "target_iou", "version"}
 _DEFAULTS = {"labels": "labels", "min_pixels": 1, "proposals": "likeliest"}
 
 
@@ -80,8 +86,8 @@ def add_to_card(path: Path, report: Report) -> Path | None:
     if method_of(text) in (None, report.settings["method"]):
         name, what = _set_name(report.settings), _what(row)
         picture = path.with_name(f"{path.stem}-{name.replace('/', '-')}{_suffix(row)}.jpg")
-        failures = replay(report, worst_results(report.results))
-        title = f"The worst {len(failures)} of {len(report.results)} objects of {what}"
+        failures = replay(report, worst_results(report.counted))
+        title = f"The worst {len(failures)} of {len(report.counted)} objects of {what}"
         drawn = failure_sheet(failures, title)
         with replacing(picture) as file:
             file.write_bytes(drawn)
@@ -127,7 +133,7 @@ def card_row(report: Report, own: str = "") -> dict[str, str]:
     }
     for name, column in MEASURES.items():
         if (value := summary.get(name)) is not None:
-            column = f"IoU after 1 {row['prompt']}" if column == _AFTER_ONE else column
+            column = f"IoU after 1 {given_word(report.prompt)}" if column == _AFTER_ONE else column
             row[column] = f"{value} of {objects}" if isinstance(value, int) else f"{value:.2f}"
     return row
 
@@ -145,7 +151,7 @@ def _settings(report: Report, own: str) -> list[str]:
     spec = find_method(given["method"])
     usual = asdict(spec.options) | published_options(spec)
     told += [f"{name}={value}" for name, value in given["options"].items() if value != usual.get(name)]
-    if given["proposals"] == "best":
+    if given["proposals"] == "best" and report.prompt != "proposals":
         told.append("proposals chosen by the reference")
     seen = _WITH_COLUMNS | _UNTOLD | {"weights", "options", "proposals", "labels"}
     for name, value in given.items():

@@ -92,6 +92,8 @@ def replay(report: Report, results: Sequence[ObjectResult]) -> list[Failure]:
                 target_iou=_NEVER_ENOUGH,
                 best_proposals=given["proposals"] == "best",
                 prompt=report.prompt,
+                start=shown.start,
+                alpha=shown.alpha,
                 levels=report.levels[: len(result.ious)],
                 result=ObjectResult(result.name, result.plane, result.object_id),
             )

@@ -10,8 +10,8 @@ from pathlib import PurePosixPath, PureWindowsPath
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg import __version__
-from napari_iseg.evaluation.folder import published_options
 from napari_iseg.evaluation.machine import machine
+from napari_iseg.evaluation.objects import published_options
 from napari_iseg.evaluation.plot_parts import is_stepwise, prompt_noun
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
 from napari_iseg.zoo import METHODS

@@ -12,7 +12,9 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["clicks_to_reach", "count_failures", "mean_iou", "number_of_clicks", "reaches"]
+    from numpy.typing import NDArray
+
+__all__ = ["clicks_to_reach", "count_failures", "matting_errors", "mean_iou", "number_of_clicks", "reaches"]
 
 
 def reaches(iou: float, target: float) -> bool:
@@ -73,3 +75,30 @@ def mean_iou(sequences: Sequence[Sequence[float]], click: int) -> float | None:
     if not sequences or min(len(ious) for ious in sequences) < click:
         return None
     return float(np.mean([ious[click - 1] for ious in sequences]))
+
+
+def matting_errors(
+    alpha: NDArray[np.floating], reference: NDArray[np.floating], counted: NDArray[np.bool_]
+) -> tuple[float, float]:
+    """Return the two usual errors of an alpha matte, over the whole plane, as AIM-500 and P3M-500 are scored.
+
+    No tri-map limits them: none is given to an interactive method.
+
+    Parameters
+    ----------
+    alpha, reference
+        (H, W) in [0, 1].
+    counted
+        (H, W) bool: the pixels that are scored.
+
+    Returns
+    -------
+    mse : float
+        The mean squared difference, times 1000.
+    sad : float
+        The sum of absolute differences, divided by 1000.
+    """
+    difference = alpha[counted].astype(np.float64) - reference[counted]
+    if not difference.size:
+        return 0.0, 0.0
+    return 1000 * float(np.mean(difference**2)), float(np.abs(difference).sum()) / 1000

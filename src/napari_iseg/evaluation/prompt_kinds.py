@@ -8,21 +8,44 @@ from typing import TYPE_CHECKING, Literal
 from napari_iseg.errors import OptionError, UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
 from napari_iseg.interactions.simulated_masks import COARSE_LEVELS
+from napari_iseg.io.alpha_references import ALPHA
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_iseg.zoo import MethodSpec
 
-__all__ = ["LEVELS", "PROMPT_KINDS", "PromptKind", "check_prompt", "chosen_levels"]
+__all__ = [
+    "LEVELS",
+    "PROMPT_KINDS",
+    "UNTIL_GOOD",
+    "PromptKind",
+    "check_prompt",
+    "chosen_levels",
+    "given_word",
+    "references_for",
+]
 
-PromptKind = Literal["click", "scribble", "box", "mask"]
-"""What the simulated user gives: clicks or scribbles until the mask is good, or one box, or one coarse mask."""
+PromptKind = Literal["click", "scribble", "box", "mask", "correction", "proposals", "alpha"]
+"""What the simulated user gives: clicks or scribbles until the mask is good, or one box, or one coarse mask; or clicks
+that correct a defective mask, or one click whose proposals are compared, or clicks until the mask is good and its soft
+edges can be measured."""
 
-PROMPT_KINDS: MappingProxyType[PromptKind, type] = MappingProxyType(
-    {"click": Click, "scribble": Scribble, "box": Box, "mask": MaskPrompt}
+PROMPT_KINDS: MappingProxyType[PromptKind, tuple[type, ...]] = MappingProxyType(
+    {
+        "click": (Click,),
+        "scribble": (Scribble,),
+        "box": (Box,),
+        "mask": (MaskPrompt,),
+        "correction": (MaskPrompt, Click),
+        "proposals": (Click,),
+        "alpha": (Click,),
+    }
 )
-"""The class of each kind."""
+"""What a method must take for each kind."""
+
+UNTIL_GOOD: tuple[PromptKind, ...] = ("click", "scribble", "correction", "alpha")
+"""The kinds of which so many are given as it takes; the others are given once."""
 
 LEVELS = tuple(range(1, len(COARSE_LEVELS) + 1))
 """The levels of coarse masks, 1 (nearly right) to 5 (half right)."""
@@ -36,11 +59,16 @@ def check_prompt(prompt: str, spec: MethodSpec) -> None:
     UnknownNameError
         If there is no such kind.
     OptionError
-        If the method does not take it.
+        If the method does not take it, or ``"alpha"`` is asked of one that gives no mattes.
     """
     if prompt not in PROMPT_KINDS:
         raise UnknownNameError("kind of prompt", prompt, PROMPT_KINDS)
-    takes = [kind for kind, given in PROMPT_KINDS.items() if given in (*spec.prompts, *spec.translated)]
+    takes = [kind for kind in PROMPT_KINDS if _takes(kind, spec)]
+    if prompt == "alpha" and not spec.alpha:
+        raise OptionError(
+            f"The method {spec.name!r} cannot be evaluated with the prompt 'alpha': it gives no alpha mattes. Choose "
+            f"{', '.join(takes)}, or a method with 'alpha' in the list of 'napari-iseg methods'."
+        )
     if prompt not in takes:
         raise OptionError(
             f"The method {spec.name!r} cannot be evaluated with the prompt {prompt!r}, which it does not take; it "
@@ -70,3 +98,27 @@ def chosen_levels(prompt: PromptKind, level: int | None) -> Sequence[int]:
     if prompt != "mask":
         return ()
     return LEVELS if level is None else (level,)
+
+
+def given_word(prompt: PromptKind) -> str:
+    """Return what one of the things given is called: a correction is made of clicks."""
+    return "click" if prompt in ("correction", "proposals", "alpha") else prompt
+
+
+def references_for(prompt: PromptKind, labels: str) -> str:
+    """Return the folder of references that a kind of prompt is measured by.
+
+    Parameters
+    ----------
+    prompt
+        The kind of prompt.
+    labels
+        What was asked for; ``"labels"``, which is nothing special, becomes ``"alpha"`` where soft references are
+        needed.
+    """
+    return ALPHA if prompt == "alpha" and labels == "labels" else labels
+
+
+def _takes(kind: PromptKind, spec: MethodSpec) -> bool:
+    taken = (*spec.prompts, *spec.translated)
+    return all(given in taken for given in PROMPT_KINDS[kind]) and (kind != "alpha" or spec.alpha)

@@ -11,7 +11,8 @@ from rich.table import Table
 
 from napari_iseg.errors import ExportError
 from napari_iseg.evaluation import metrics
-from napari_iseg.evaluation.prompt_kinds import LEVELS
+from napari_iseg.evaluation.initial_masks import INITIAL_IOU
+from napari_iseg.evaluation.prompt_kinds import LEVELS, UNTIL_GOOD, given_word
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
 from napari_iseg.io.prompt_values import prompt_to_values
 
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
+    from napari_iseg.evaluation.paired import PairedDifference
     from napari_iseg.evaluation.prompt_kinds import PromptKind
     from napari_iseg.evaluation.protocol import ObjectResult
 
-__all__ = ["Report", "reports_table"]
+__all__ = ["Report", "differences_table", "reports_table", "result_values"]
 
 _THRESHOLDS = (0.80, 0.85, 0.90, 0.95)
 _CLICKS = (1, 2, 3, 5, 10, 20)
@@ -54,9 +56,21 @@ class Report:
     levels: Sequence[int] = LEVELS
 
     @property
+    def name(self) -> str:
+        """What the contestant is called."""
+        return str(self.settings.get("name") or self.settings.get("method", ""))
+
+    @property
     def thresholds(self) -> tuple[float, ...]:
         """The targets that this run can tell about: those up to the one at which it stopped."""
         return tuple(t for t in _THRESHOLDS if metrics.reaches(self.target_iou, t)) or (self.target_iou,)
+
+    @property
+    def counted(self) -> Sequence[ObjectResult]:
+        """The objects that the measures are of: all, less those of which no defective mask to correct could be made."""
+        if self.prompt != "correction":
+            return self.results
+        return [result for result in self.results if result.start is not None or result.error is not None]
 
     @property
     def failed(self) -> int:
@@ -82,31 +96,46 @@ class Report:
         """Return the mean IoU of the coarse masks themselves at the ``count``-th level; None without any."""
         return metrics.mean_iou([result.coarse_ious for result in self.results if result.coarse_ious], count)
 
+    def mean_of(self, measure: str, *, failed: float | None = None) -> float | None:
+        """Return the mean over objects of what was measured besides; None without any.
+
+        Parameters
+        ----------
+        measure
+            Its name in :attr:`ObjectResult.measures`.
+        failed
+            What an object counts on which the method failed; None leaves it at what was measured before, if anything.
+        """
+        values = [one.measures.get(measure) if failed is None or one.error is None else failed for one in self.counted]
+        known = [value for value in values if value is not None]
+        return float(np.mean(known)) if known else None
+
     @property
     def seconds_per_prompt(self) -> float:
         """Mean wall time of a click, scribble, box or mask, over all of all objects; NaN without any."""
-        seconds = [second for result in self.results for second in result.seconds]
+        seconds = [second for result in self.counted for second in result.seconds]
         return float(np.mean(seconds)) if seconds else float("nan")
 
     @property
     def seconds_per_object(self) -> float:
         """Mean wall time of an object; NaN without any."""
-        return float(np.mean([sum(result.seconds) for result in self.results])) if self.results else float("nan")
+        return float(np.mean([sum(result.seconds) for result in self.counted])) if self.counted else float("nan")
 
     def summary(self) -> dict[str, Any]:
         """Return the measures by name, ready for JSON."""
         return {
-            "objects": len(self.results),
+            "objects": len(self.counted),
+            **({"without_initial_mask": self._uncounted} if self.prompt == "correction" else {}),
             "failed": self.failed,
             **{name: value for name, value in self._measures().items() if value is not None},
-            f"seconds_per_{self.prompt}": _number(self.seconds_per_prompt),
+            f"seconds_per_{self.unit}": _number(self.seconds_per_prompt),
             "seconds_per_object": _number(self.seconds_per_object),
         }
 
     def as_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
-        limits = {"max_clicks": self.max_clicks, "target_iou": self.target_iou} if self._until_good else {}
-        results = [_result_values(result, self.prompt) for result in self.results]
+        limits = {"max_clicks": self.max_clicks, "target_iou": self.target_iou} if self.until_good else {}
+        results = [result_values(result, self.prompt) for result in self.results]
         return {"settings": {**self.settings, **limits}, "summary": self.summary(), "results": results}
 
     def write_json(self, path: Path) -> None:
@@ -124,20 +153,40 @@ class Report:
             raise ExportError(f"The report cannot be written to {path} ({reason}); choose another place.") from error
 
     @property
-    def _until_good(self) -> bool:
+    def unit(self) -> str:
+        """What is counted: a click, scribble, box or mask."""
+        return given_word(self.prompt)
+
+    @property
+    def until_good(self) -> bool:
         """Whether prompts were given until the mask was good enough."""
-        return self.prompt in ("click", "scribble")
+        return self.prompt in UNTIL_GOOD
+
+    @property
+    def _uncounted(self) -> int:
+        return len(self.results) - len(self.counted)
 
     def _measures(self) -> dict[str, float | None]:
+        if not self.counted:
+            return {}
         if self.prompt == "box":
             return {"IoU": self.mean_iou()}
+        if self.prompt == "proposals":
+            best, offered = self.mean_of("oracle_IoU", failed=0.0), self.mean_of("proposals")
+            return {"IoU": self.mean_iou(), "oracle_IoU": best, "proposals": offered}
         if self.prompt == "mask":
             means = {"coarse_IoU": self.mean_coarse_iou, "IoU": self.mean_iou}
             places = enumerate(self.levels, start=1)
             return {f"level_{level}_{name}": mean(n) for n, level in places for name, mean in means.items()}
-        number = "NoC" if self.prompt == "click" else "NoS"
+        number = "NoS" if self.prompt == "scribble" else "NoC"
         names = {threshold: f"{round(threshold * 100)}" for threshold in self.thresholds}
+        if self.prompt == "alpha":
+            last = [0.0 if one.error is not None else one.ious[-1] for one in self.counted]
+            target, name = list(names.items())[-1]
+            errors = {measure: self.mean_of(measure) for measure in ("MSE", "SAD")}
+            return {**errors, "IoU": float(np.mean(last)), f"NoC@{name}": self.noc(target)}
         return {
+            **({INITIAL_IOU: self.mean_of(INITIAL_IOU)} if self.prompt == "correction" else {}),
             **{f"{number}@{name}": self.noc(threshold) for threshold, name in names.items()},
             **{f"NoF@{name}": self.nof(threshold) for threshold, name in names.items()},
             **{f"NoF@{name}_strict": self.nof(threshold, strict=True) for threshold, name in names.items()},
@@ -146,28 +195,52 @@ class Report:
 
     def _sequences(self) -> list[list[float]]:
         # However good it was before: a method that fails would not have let the user go on.
-        lost = [0.0] * (self.max_clicks if self._until_good else max(len(self.levels), 1))
-        return [lost if result.error is not None else result.ious for result in self.results]
+        lost = [0.0] * (self.max_clicks if self.until_good else max(len(self.levels), 1))
+        return [lost if result.error is not None else result.ious for result in self.counted]
 
     def table(self) -> Table:
         """Return the measures as a table to print."""
         return reports_table([self])
 
 
-def reports_table(reports: Sequence[Report]) -> Table:
-    """Return a table with one column per report and one line per measure."""
+def reports_table(reports: Sequence[Report], names: Sequence[str] | None = None) -> Table:
+    """Return a table with one column per report, under its name or one of ``names``, and one line per measure."""
     table = Table("", box=None, pad_edge=False, header_style="bold")
-    for report in reports:
+    for report, name in zip(reports, names or [report.name for report in reports], strict=True):
         # What no user could do is said where the numbers stand.
-        oracle = ", proposals chosen by the reference" if report.settings.get("proposals") == "best" else ""
-        table.add_column(f"{report.settings.get('method', '')}{oracle}", justify="right")
+        oracle = ", proposals chosen by the reference" if _by_reference(report) else ""
+        table.add_column(f"{name}{oracle}", justify="right")
     summaries = [report.summary() for report in reports]
     for name in dict.fromkeys(name for summary in summaries for name in summary):
         table.add_row(name.replace("_", " "), *(_shown(summary.get(name)) for summary in summaries))
     return table
 
 
-def _result_values(result: ObjectResult, prompt: PromptKind) -> dict[str, Any]:
+def differences_table(a: Report, b: Report, differences: Mapping[str, PairedDifference]) -> Table:
+    """Return a table of what :func:`napari_iseg.evaluation.paired.paired_differences` found.
+
+    Parameters
+    ----------
+    a, b
+        The reports; the difference is of the second to the first.
+    differences
+        By measure.
+    """
+    units = {found.unit for found in differences.values()}
+    title = f"{b.name} less {a.name}, on the same objects; 95 % interval over {'s, '.join(sorted(units))}s"
+    table = Table("", box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+    for head in ("difference", "from", "to", "fewer", "same", "more"):
+        table.add_column(head, justify="right")
+    for name, found in differences.items():
+        # An interval that leaves out 0 is seen at once.
+        style = "bold" if found.is_clear else None
+        numbers = (found.mean, found.low, found.high)
+        counts = (found.fewer, found.equal, found.more)
+        table.add_row(name.replace("_", " "), *(f"{one:+.3f}" for one in numbers), *map(str, counts), style=style)
+    return table
+
+
+def result_values(result: ObjectResult, prompt: str) -> dict[str, Any]:
     """Return what happened with an object, ready for JSON; clicks keep the form that they had before other prompts."""
     given = [prompt_to_values(one) for one in result.prompts]
     return {
@@ -183,9 +256,14 @@ def _result_values(result: ObjectResult, prompt: PromptKind) -> dict[str, Any]:
         "ious": result.ious,
         "masks": [mask.values() for mask in result.masks],
         **({"measures": result.measures} if result.measures else {}),
+        **({"start": result.start.values()} if result.start is not None else {}),
         "seconds": result.seconds,
         "error": result.error,
     }
+
+
+def _by_reference(report: Report) -> bool:
+    return report.settings.get("proposals") == "best" and report.prompt != "proposals"
 
 
 def _shown(value: float | None) -> str:

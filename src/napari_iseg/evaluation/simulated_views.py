@@ -40,6 +40,11 @@ class SimulatedViews:
         self._first_crop = first_crop
         self._sizes: defaultdict[str, list[float]] = defaultdict(list)
 
+    def pass_over(self, name: str, inside: NDArray[np.bool_]) -> None:
+        """Take note of an object, (H, W) bool, that was worked on elsewhere: in another process, or a run before."""
+        if self._first_crop == "size-prior":
+            self._sizes[name].append(_size(_spans(inside)))
+
     def of(self, name: str, plane: int | None, object_id: int, inside: NDArray[np.bool_], click: Click) -> Box | None:
         """Return the view of an object at its first click, None where the method does not ask for one.
 
@@ -55,8 +60,8 @@ class SimulatedViews:
         if self._first_crop not in ("view", "size-prior"):
             return None
         shape = (inside.shape[0], inside.shape[1])
-        spans = [np.flatnonzero(inside.any(axis=axis))[[0, -1]] for axis in (1, 0)]
-        size = float(max(last - first + 1 for first, last in spans))
+        spans = _spans(inside)
+        size = _size(spans)
         before = self._sizes[name]
         prior = prior_view(click, before, shape) if self._first_crop == "size-prior" else None
         before.append(size)
@@ -71,3 +76,12 @@ class SimulatedViews:
             starts.append(start)
             stops.append(min(start + side, float(length)))
         return Box((starts[0], starts[1]), (stops[0], stops[1]))
+
+
+def _spans(inside: NDArray[np.bool_]) -> list[NDArray[np.intp]]:
+    """Return the first and the last row, and the first and the last column, of an object."""
+    return [np.flatnonzero(inside.any(axis=axis))[[0, -1]] for axis in (1, 0)]
+
+
+def _size(spans: list[NDArray[np.intp]]) -> float:
+    return float(max(last - first + 1 for first, last in spans))

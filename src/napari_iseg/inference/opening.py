@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_iseg.models.families import Family
     from napari_iseg.zoo import Options
 
-__all__ = ["change_options", "choose_device", "make_predictor", "open_session", "resolve"]
+__all__ = ["change_options", "choose_device", "make_predictor", "open_session", "options_for", "resolve"]
 
 
 def make_predictor(
@@ -57,10 +57,9 @@ def make_predictor(
     spec = find_method(method)
     if spec.family is None and weights:
         raise WeightsError(f"The method {spec.name!r} has no weights; leave them out.")
-    weights = weights or spec.weights
-    best = best_options(weights) if weights else {}
     build: Callable[..., Predictor] = resolve(spec.predictor)
-    chosen = make_options(spec.options, {**best, **(options or {})})
+    chosen = options_for(method, weights, options)
+    weights = weights or spec.weights
     if spec.family is None:
         return build(options=chosen)
     if weights is None:
@@ -75,6 +74,14 @@ def make_predictor(
     except WeightsError as error:
         raise WeightsError(f"{error}{_right_method(path, spec.name)}") from error
     return build(network.to(choose_device(device)), options=chosen)
+
+
+def options_for(method: str, weights: str | Path | None = None, options: Mapping[str, Any] | None = None) -> Options:
+    """Return the options that :func:`make_predictor` would use, without loading anything; raises what it does."""
+    spec = find_method(method)
+    weights = weights or spec.weights
+    best = best_options(weights) if weights else {}
+    return make_options(spec.options, {**best, **(options or {})})
 
 
 def open_session(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,12 +14,14 @@ from napari_iseg.interactions.simulated_masks import mask_iou
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["DEFECT_IOU", "defective_mask"]
+__all__ = ["DEFECT_IOU", "SMALLEST", "defect_seed", "defective_mask"]
 
 DEFECT_IOU = (0.75, 0.85)
 """The range of IoU with the reference that a defective mask has, both ends included."""
 
-_SMALLEST = 300
+SMALLEST = 300
+"""Objects of fewer pixels have no defective mask."""
+
 _TRIES = 30
 _MOST_DEFECTS = 10
 # Along the boundary, within the object, outside of it. (The paper's text has the last two the other way round.)
@@ -30,8 +33,17 @@ _FEWEST_PIXELS = 5
 _BAND = 13
 
 
+def defect_seed(image: str, index: int) -> int:
+    """Return the seed of the evaluation's defective mask of one object of an image, so that every run has the same."""
+    return zlib.crc32(f"defect-{image}-{index}".encode())
+
+
 def defective_mask(
-    image: NDArray[np.uint8], truth: NDArray[np.bool_], rng: np.random.Generator
+    image: NDArray[np.uint8],
+    truth: NDArray[np.bool_],
+    rng: np.random.Generator,
+    *,
+    ignored: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_] | None:
     """Return a mask with the errors that people find in the masks of a method.
 
@@ -45,6 +57,8 @@ def defective_mask(
         (H, W) bool.
     rng
         Where the chance comes from.
+    ignored
+        (H, W) bool: pixels outside of the object that the IoU does not look at; None for none.
 
     Returns
     -------
@@ -52,7 +66,7 @@ def defective_mask(
         (H, W) bool with an IoU of 0.75 to 0.85; None for objects of fewer than 300 pixels and where thirty tries found
         no such mask.
     """
-    if np.count_nonzero(truth) < _SMALLEST:
+    if np.count_nonzero(truth) < SMALLEST:
         return None
     wide, core = dilated(truth, "rect", _BAND), eroded(truth, "rect", _BAND)
     regions = [np.flatnonzero(region) for region in (wide & ~core, core, ~wide)]
@@ -68,7 +82,7 @@ def defective_mask(
                 superpixels[segments] = slic(image, n_segments=segments, compactness=_COMPACTNESS)
             parts = superpixels[segments]
             mask[parts == parts.flat[pixel]] = not mask.flat[pixel]
-            found = mask_iou(mask, truth)
+            found = mask_iou(mask if ignored is None else mask & ~ignored, truth)
             if found <= DEFECT_IOU[1]:
                 break
         if DEFECT_IOU[0] <= found <= DEFECT_IOU[1]:

@@ -1,10 +1,12 @@
 """A folder of images with references: ``images/<name>.<ending>`` beside ``labels/<name>.<ending>``.
 
-In a reference 0 is background, 1..N are objects and 65535 is ignored. Images may be planes or NIfTI volumes.
+In a reference 0 is background, 1..N are objects and 65535 is ignored; in the folder ``alpha`` grey values say how much
+of each pixel is the one object. Images may be planes or NIfTI volumes.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +14,7 @@ import numpy as np
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.interactions import IGNORE
+from napari_iseg.io.alpha_references import ALPHA, alpha_object, read_alpha
 from napari_iseg.io.files import ending
 from napari_iseg.io.images import IMAGE_ENDINGS, read_image
 from napari_iseg.io.labelled_images import (
@@ -55,7 +58,7 @@ class DatasetFolder(LabelledImages):
     path
         The folder that holds ``images`` and ``labels``.
     labels
-        Name of the folder of references, where there are several.
+        Name of the folder of references, where there are several. In ``"alpha"`` they are soft.
     split
         ``"all"``, ``"train"`` or ``"held-back"``, decided by :func:`held_back_names`.
     bad_input
@@ -134,13 +137,18 @@ class DatasetFolder(LabelledImages):
 
     def samples(self, name: str) -> list[Sample]:
         """Read one image with its reference, which has one layer; raises as the base class says."""
-        loaded = read_image(self.source(name))
-        return [make_sample(name, loaded, self.layers(name)[0], self._references[name])]
+        loaded, file = read_image(self.source(name)), self._references[name]
+        if self.labels == ALPHA:
+            alpha = read_alpha(file)
+            return [replace(make_sample(name, loaded, alpha_object(alpha), file), alpha=alpha)]
+        return [make_sample(name, loaded, self.layers(name)[0], file)]
 
     def layers(self, name: str) -> list[NDArray[np.int32]]:
         """Read the one layer of a reference; raises as the base class says."""
         self.source(name)
         file = self._references[name]
+        if self.labels == ALPHA:
+            return [alpha_object(read_alpha(file))]
         labels = whole_numbers(read_image(file))
         labels[labels == _IGNORE_IN_FILES] = IGNORE
         return [labels.astype(np.int32)]

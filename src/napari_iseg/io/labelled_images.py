@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from hashlib import sha1
 from typing import TYPE_CHECKING, TypeVar
 
@@ -12,87 +12,46 @@ import numpy as np
 
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.interactions import IGNORE
+from napari_iseg.io.reference_objects import DatasetObject, Sample
 from napari_iseg.io.sampling import spread
 from napari_iseg.io.splits import SPLITS, Split, held_back_names, in_held_back, in_split
 from napari_iseg.planes import to_rgb
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
     from numpy.typing import NDArray
 
     from napari_iseg.io.bad_input import BadInput
 
-__all__ = ["DatasetObject", "LabelledImages", "Sample", "Split", "held_back_names", "in_held_back", "in_split"]
+__all__ = [
+    "DatasetObject",
+    "LabelledImages",
+    "ObjectPlace",
+    "Sample",
+    "Split",
+    "held_back_names",
+    "in_held_back",
+    "in_split",
+]
 
 _log = logging.getLogger(__name__)
 
 _Read = TypeVar("_Read")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sample:
-    """One image of a data set with its reference.
-
-    Parameters
-    ----------
-    name
-        Of the image; in a folder its file name without the ending.
-    image
-        (H, W), (H, W, 3 or 4), or a volume (K, H, W), of the type stored in the file.
-    labels
-        (H, W) or (K, H, W) int32: 0 background, 1..N objects, -1 ignored.
-    pixel_size
-        Height and width of a pixel of the planes along axis 0, in one unit; None where nobody knows.
-    """
-
-    name: str
-    image: NDArray[np.generic] = field(repr=False)
-    labels: NDArray[np.int32] = field(repr=False)
-    pixel_size: tuple[float, float] | None = None
-
-    @property
-    def is_volume(self) -> bool:
-        """Whether axis 0 goes through planes."""
-        return self.labels.ndim == 3
-
-    def plane(self, index: int | None) -> tuple[NDArray[np.generic], NDArray[np.int32]]:
-        """Return the image and the labels of one plane; ``index`` is None for an image that is no volume."""
-        return (self.image, self.labels) if index is None else (self.image[index], self.labels[index])
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class DatasetObject:
-    """One object on one plane: what an interactive method is asked to segment.
-
-    Parameters
-    ----------
-    name
-        Of the image.
-    plane
-        Index of the plane along axis 0 of a volume, else None.
-    object_id
-        The object's value in the reference.
-    image
-        (H, W, 3) uint8 RGB.
-    truth
-        (H, W) int8: 1 this object, 0 anything else, -1 ignored.
-    pixel_size
-        Height and width of a pixel, in one unit; None where nobody knows.
-    """
-
-    name: str
-    plane: int | None
-    object_id: int
-    image: NDArray[np.uint8] = field(repr=False)
-    truth: NDArray[np.int8] = field(repr=False)
-    pixel_size: tuple[float, float] | None = None
-
-
 @dataclass(frozen=True, slots=True)
-class _Entry:
-    """Where an object lies, before its image is read."""
+class ObjectPlace:
+    """Where an object lies, before its image is read.
+
+    Parameters
+    ----------
+    name, plane, object_id
+        As in :class:`DatasetObject`.
+    layer
+        Which of its image's samples.
+    """
 
     name: str
     plane: int | None
@@ -204,20 +163,40 @@ class LabelledImages(ABC):
         ImageError
             If there is no object at all, or a file cannot be read and there is no ``bad_input`` that skips it.
         """
-        for name, entries in self._choose(per_image, limit, min_pixels):
-            samples = self._tried(self.samples, name)
-            if not samples:
-                continue
-            # One array for all objects of a plane, so that what a method computes once per image is computed once.
-            shown, rgb = None, None
-            for entry in entries:
-                image, labels = samples[entry.layer].plane(entry.plane)
-                if rgb is None or entry.plane != shown:
-                    shown, rgb = entry.plane, self._rgb(name, image)
-                if rgb is None:
-                    continue
-                truth, size = _truth(labels, entry.object_id), samples[entry.layer].pixel_size
-                yield DatasetObject(name, entry.plane, entry.object_id, rgb, truth, size)
+        for name, places in self.places(per_image=per_image, limit=limit, min_pixels=min_pixels):
+            yield from self.objects_at(name, places)
+
+    def places(
+        self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1
+    ) -> list[tuple[str, list[ObjectPlace]]]:
+        """Return where the objects of :meth:`objects` lie, image by image; reads the references and no image.
+
+        Raises
+        ------
+        ImageError
+            As :meth:`objects` does.
+        """
+        return self._choose(per_image, limit, min_pixels)
+
+    def objects_at(self, name: str, places: Iterable[ObjectPlace]) -> Iterator[DatasetObject]:
+        """Read some objects of one image; none where the image cannot be read and ``bad_input`` skips it.
+
+        Raises
+        ------
+        ImageError
+            If a file cannot be read and there is no ``bad_input`` that skips it.
+        """
+        samples = self._tried(self.samples, name)
+        if not samples:
+            return
+        # One array for all objects of a plane, so that what a method computes once per image is computed once.
+        shown, rgb = None, None
+        for place in places:
+            sample = samples[place.layer]
+            if rgb is None or place.plane != shown:
+                shown, rgb = place.plane, self._rgb(name, sample.plane(place.plane)[0])
+            if rgb is not None:
+                yield _object(sample, place, rgb)
 
     def find_object(self, name: str, object_id: int) -> DatasetObject:
         """Return one object of an image, as :meth:`objects` takes it.
@@ -234,14 +213,13 @@ class LabelledImages(ABC):
             raise UnknownNameError(f"object of {name!r}", str(object_id), map(str, entries))
         entry = entries[object_id]
         sample = self.samples(name)[entry.layer]
-        image, labels = sample.plane(entry.plane)
-        return DatasetObject(name, entry.plane, object_id, to_rgb(image), _truth(labels, object_id), sample.pixel_size)
+        return _object(sample, entry, to_rgb(sample.plane(entry.plane)[0]))
 
     def count(self, *, per_image: int | None = None, limit: int | None = None, min_pixels: int = 1) -> int:
         """Return how many objects :meth:`objects` goes through, if the images of all of them can be read."""
         return sum(len(entries) for _, entries in self._choose(per_image, limit, min_pixels))
 
-    def _choose(self, per_image: int | None, limit: int | None, min_pixels: int) -> list[tuple[str, list[_Entry]]]:
+    def _choose(self, per_image: int | None, limit: int | None, min_pixels: int) -> list[tuple[str, list[ObjectPlace]]]:
         entries = [self._entries(name, min_pixels)[:per_image] for name in self.names]
         if not any(entries):
             raise ImageError(
@@ -251,7 +229,7 @@ class LabelledImages(ABC):
         keep = spread([len(found) for found in entries], limit)
         return [(name, found[:kept]) for name, found, kept in zip(self.names, entries, keep, strict=True) if kept]
 
-    def _entries(self, name: str, min_pixels: int) -> list[_Entry]:
+    def _entries(self, name: str, min_pixels: int) -> list[ObjectPlace]:
         largest: dict[int, tuple[int, int | None, int]] = {}
         layers = self._tried(self.layers, name)
         for layer, labels in enumerate(layers):
@@ -263,7 +241,7 @@ class LabelledImages(ABC):
         if layers and not largest:
             self._empty(name)
         found = [
-            _Entry(name, plane, value, layer)
+            ObjectPlace(name, plane, value, layer)
             for value, (pixels, plane, layer) in largest.items()
             if pixels >= min_pixels
         ]
@@ -293,7 +271,10 @@ class LabelledImages(ABC):
         return f" {self.bad_input.found[0].sentence}" if self.bad_input is not None and self.bad_input.found else ""
 
 
-def _truth(labels: NDArray[np.int32], object_id: int) -> NDArray[np.int8]:
-    truth: NDArray[np.int8] = (labels == object_id).astype(np.int8)
-    truth[labels == IGNORE] = IGNORE
-    return truth
+def _object(sample: Sample, entry: ObjectPlace, rgb: NDArray[np.uint8]) -> DatasetObject:
+    place = slice(None) if entry.plane is None else entry.plane
+    truth: NDArray[np.int8] = (sample.labels[place] == entry.object_id).astype(np.int8)
+    truth[sample.labels[place] == IGNORE] = IGNORE
+    alpha = None if sample.alpha is None else sample.alpha[place]
+    start = None if sample.start is None else sample.start[place]
+    return DatasetObject(entry.name, entry.plane, entry.object_id, rgb, truth, sample.pixel_size, alpha, start)

@@ -14,7 +14,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError, OptionError
-from napari_iseg.evaluation.folder import published_options
+from napari_iseg.evaluation.objects import published_options
 from napari_iseg.inference.opening import make_predictor, resolve
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.training.data import Crops

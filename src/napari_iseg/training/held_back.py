@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_iseg.errors import ImageError
-from napari_iseg.evaluation.folder import evaluate_objects, published_options
 from napari_iseg.evaluation.metrics import mean_iou
+from napari_iseg.evaluation.objects import evaluate_objects, published_options
 from napari_iseg.inference.opening import resolve
 from napari_iseg.inference.predictor import never
 from napari_iseg.io.bad_input import BadInput

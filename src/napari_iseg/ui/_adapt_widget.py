@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.layers import Image, Labels
+from napari.layers import Labels
 from napari.utils.notifications import show_error, show_info
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
@@ -29,6 +29,7 @@ from napari_iseg.errors import ImageError, IsegError
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.ui._adapt_curve import AdaptCurve
 from napari_iseg.ui._adapt_work import adapt_and_keep
+from napari_iseg.ui._confidence import is_image, is_view
 from napari_iseg.ui._plane_view import full_data, grid_shape
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._workers import Workers
@@ -147,9 +148,9 @@ class AdaptWidget(QWidget):
         """List the Labels layers with the images that they fit; what was unticked stays so."""
         off = {item.text() for item in self._items() if not _ticked(item)}
         self.pairs.clear()
-        images = [layer for layer in self._viewer.layers if isinstance(layer, Image)]
+        images = [layer for layer in self._viewer.layers if is_image(layer)]
         for layer in self._viewer.layers:
-            if not isinstance(layer, Labels) or layer.name.startswith("Live mask"):
+            if not isinstance(layer, Labels) or layer.name.startswith("Live mask") or is_view(layer):
                 continue
             fitting = [image for image in images if grid_shape(image) == layer.data.shape]
             if fitting:

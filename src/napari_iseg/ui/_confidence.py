@@ -16,14 +16,20 @@ if TYPE_CHECKING:
     from napari_iseg.inference.session import Session
     from napari_iseg.ui._controller import Controller
 
-__all__ = ["Confidence", "is_image"]
+__all__ = ["VIEW_MARK", "Confidence", "is_image", "is_view"]
 
-_MARK = "napari_iseg_view"
+VIEW_MARK = "napari_iseg_view"
+"""In the metadata of layers that the plugin only shows something in."""
 
 
 def is_image(layer: Any) -> bool:
     """Whether a layer is an image of the user's, and not one that the plugin shows something in."""
-    return isinstance(layer, Image) and not layer.metadata.get(_MARK)
+    return isinstance(layer, Image) and not is_view(layer)
+
+
+def is_view(layer: Any) -> bool:
+    """Whether the plugin only shows something in a layer: nothing to work on, to learn from or to take objects of."""
+    return bool(layer.metadata.get(VIEW_MARK))
 
 
 class Confidence:
@@ -107,7 +113,7 @@ class Confidence:
             contrast_limits=(0, 1),
             opacity=0.6,
             blending="translucent",
-            metadata={_MARK: True},
+            metadata={VIEW_MARK: True},
         )
         selection = self._viewer.layers.selection
         active = selection.active

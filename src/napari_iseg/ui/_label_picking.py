@@ -8,6 +8,7 @@ import numpy as np
 from napari.layers import Labels
 
 from napari_iseg.errors import PromptError
+from napari_iseg.ui._confidence import is_view
 from napari_iseg.ui._plane_view import full_data, pixels_between
 
 if TYPE_CHECKING:
@@ -93,7 +94,7 @@ def pick_label(
         If there is none.
     """
     for layer in layers:
-        if not (isinstance(layer, Labels) and layer.visible):
+        if not (isinstance(layer, Labels) and layer.visible) or is_view(layer):
             continue
         pixels = pixels_between(image, plane, layer, point)
         there = np.rint(pixels @ (*np.rint(place), 1.0)).astype(int)

@@ -12,7 +12,7 @@ from napari_iseg.ui._plane_view import plane_shape
 if TYPE_CHECKING:
     from napari_iseg.planes import PlaneAddress
 
-__all__ = ["aspect_of", "square_pixels"]
+__all__ = ["aspect_of", "plane_pixel_size", "square_pixels"]
 
 # Along these axes a step has no size, whatever the scale says.
 _NOT_SPACE = ("t", "time", "c", "channel", "channels", "s", "sample")
@@ -28,7 +28,7 @@ def square_pixels(image: Any, plane: PlaneAddress) -> SquarePixels | None:
     plane
         A plane of it.
     """
-    return SquarePixels.of(plane_shape(image, plane), _pixel_size(image, plane))
+    return SquarePixels.of(plane_shape(image, plane), plane_pixel_size(image, plane))
 
 
 def aspect_of(image: Any, plane: PlaneAddress) -> tuple[float, float]:
@@ -37,7 +37,8 @@ def aspect_of(image: Any, plane: PlaneAddress) -> tuple[float, float]:
     return (1.0, 1.0) if square is None else square.aspect
 
 
-def _pixel_size(image: Any, plane: PlaneAddress) -> tuple[float, float] | None:
+def plane_pixel_size(image: Any, plane: PlaneAddress) -> tuple[float, float] | None:
+    """Return height and width of a pixel of a plane in one unit; None where an axis is no space or units differ."""
     axes = (plane.rows, plane.columns)
     if any(str(image.axis_labels[axis]).lower() in _NOT_SPACE for axis in axes):
         return None

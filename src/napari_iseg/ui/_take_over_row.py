@@ -8,6 +8,7 @@ from napari.layers import Labels
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QPushButton, QVBoxLayout, QWidget
 
 from napari_iseg.errors import ImageError
+from napari_iseg.ui._confidence import is_view
 from napari_iseg.ui._elided_box import ElidedBox
 from napari_iseg.ui._fold import Fold
 from napari_iseg.ui._other_layers import check_grid
@@ -77,7 +78,9 @@ class TakeOverRow(QWidget):
         layers = [
             layer
             for layer in self._viewer.layers
-            if isinstance(layer, Labels) and (project is None or not project.layers.is_own(layer))
+            if isinstance(layer, Labels)
+            and not is_view(layer)
+            and (project is None or not project.layers.is_own(layer))
         ]
         names = [layer.name for layer in layers]
         if layers != self._layers or names != self._names:

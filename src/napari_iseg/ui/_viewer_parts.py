@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["camera_of", "text_overlay_of"]
+__all__ = ["camera_of", "canvas_size_of", "text_overlay_of"]
 
 
 def camera_of(viewer: Viewer) -> Any:
@@ -20,3 +20,11 @@ def text_overlay_of(viewer: Viewer) -> Any:
     """Return the text that lies over the viewer's canvas."""
     canvas = getattr(viewer, "canvas", None)
     return viewer.text_overlay if canvas is None else canvas.overlays.text
+
+
+def canvas_size_of(viewer: Viewer) -> tuple[int, int]:
+    """Return height and width of the viewer's canvas in screen pixels."""
+    size = getattr(getattr(viewer, "canvas", None), "size", None)
+    # Before napari 0.9 nobody outside may ask; this is the size that a new window has.
+    height, width = size if size is not None else (600, 800)
+    return int(height), int(width)

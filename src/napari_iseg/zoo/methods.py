@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from napari_iseg.errors import UnknownNameError
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble
@@ -55,6 +55,9 @@ class MethodSpec:
         Name of the weights to use when none are asked for, or None.
     proposals
         Whether it offers several candidate masks to choose from.
+    published_proposals
+        What goes on in its paper's tables: ``"likeliest"``, the answer that the method itself gives, or ``"best"``, the
+        proposal most like the reference, which no user knows (an oracle); a table that compares must say so.
     alpha
         Whether it gives alpha mattes.
     note
@@ -74,6 +77,7 @@ class MethodSpec:
     lesson: str | None = None
     weights: str | None = None
     proposals: bool = False
+    published_proposals: Literal["likeliest", "best"] = "likeliest"
     alpha: bool = False
     note: str = ""
 
@@ -150,6 +154,8 @@ _TABLE = (
         lesson="napari_iseg.training.lessons.adaptiveclick:AdaptiveClickLesson",
         weights="adaptiveclick-small",
         proposals=True,
+        # The released code, with which its tables were made, sums all masks; the paper's text speaks of the best one.
+        published_proposals="likeliest",
         note="The answer is the sum of all its masks, each weighted by how sure the network is of it; the "
         "proposals are the single masks. Options flip and cascade_steps work on the answer, not on the "
         "proposals.",
@@ -167,6 +173,8 @@ _TABLE = (
         lesson="napari_iseg.training.lessons.disnet:DISNetLesson",
         weights="disnet-small",
         proposals=True,
+        # Section 4: after the first click the proposal with the largest IoU with the reference is refined.
+        published_proposals="best",
         note="The first click proposes up to seven masks around it, and what is chosen is what every later click "
         "corrects. That mask stays the same for all later clicks, so there is nothing for refining passes "
         "(CFR) to feed back. A box or a scribble at the start picks the proposal that fits it best; no crop "

@@ -1,4 +1,8 @@
-"""DAVIS as interactive segmentation takes it (345 frames; Perazzi et al. 2016), and COCO_MVal, laid out alike."""
+"""DAVIS as interactive segmentation takes it (345 frames; Perazzi et al. 2016), and COCO_MVal and HARD, laid out alike.
+
+COCO_MVal's masks are read by this rule in RITM's and SimpleClick's tables; ClickSEG's read their first channel above
+128 instead.
+"""
 
 from __future__ import annotations
 

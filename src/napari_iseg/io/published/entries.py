@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,8 @@ class Entry:
     held_back
         Whether the image is held back from training: by the set's own list of validation images where it is published
         with one, else by :func:`napari_iseg.io.dataset.in_held_back`.
+    start
+        Reads a defective mask of the only object to start from, (H, W) bool; None where the set has none.
     """
 
     name: str
@@ -51,6 +53,7 @@ class Entry:
     reference: Path
     layers: Callable[[], Sequence[NDArray[np.integer]]]
     held_back: bool
+    start: Callable[[], NDArray[np.bool_]] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,6 +72,8 @@ class Layout:
         Lists the images of a folder for one of ``labels``.
     labels
         The kinds of references; the first is that of the published evaluations.
+    starts
+        The kinds of masks to start from, which may be asked for instead of ``labels`` and come with the same objects.
     """
 
     name: str
@@ -76,6 +81,7 @@ class Layout:
     recognise: Callable[[Path], bool]
     entries: Callable[[Path, str], Iterable[Entry]]
     labels: tuple[str, ...] = ("labels",)
+    starts: tuple[str, ...] = ()
 
 
 class PublishedImages(LabelledImages):
@@ -88,7 +94,7 @@ class PublishedImages(LabelledImages):
     layout
         How it lies there.
     labels
-        One of the layout's kinds of references.
+        One of the layout's kinds of references, or of masks to start from.
     split
         Which images.
     bad_input
@@ -113,8 +119,9 @@ class PublishedImages(LabelledImages):
         bad_input: BadInput | None = None,
     ) -> None:
         super().__init__(path, labels=labels, split=split, bad_input=bad_input)
-        if labels not in layout.labels:
-            raise UnknownNameError(f"kind of labels of {layout.name}", labels, layout.labels)
+        kinds = (*layout.labels, *layout.starts)
+        if labels not in kinds:
+            raise UnknownNameError(f"kind of labels of {layout.name}", labels, kinds)
         entries = list(layout.entries(path, labels))
         wanted = [entry for entry in entries if in_split(entry.held_back, split)]
         self._entry = {entry.name: entry for entry in wanted if self._usable(entry, bad_input)}
@@ -158,7 +165,16 @@ class PublishedImages(LabelledImages):
         """Read one image with its reference, once for each layer; raises as the base class says."""
         entry = self._find(name)
         loaded = read_image(entry.image)
-        return [make_sample(name, loaded, labels, entry.reference) for labels in self.layers(name)]
+        samples = [make_sample(name, loaded, labels, entry.reference) for labels in self.layers(name)]
+        if entry.start is None:
+            return samples
+        start = entry.start()
+        if start.shape != samples[0].labels.shape:
+            raise ImageError(
+                f"The initial mask of {name!r} has the shape {start.shape} but the image {samples[0].labels.shape}; "
+                f"fetch the files beside {entry.reference} again."
+            )
+        return [replace(sample, start=start) for sample in samples]
 
     def layers(self, name: str) -> list[NDArray[np.int32]]:
         """Read the layers of one reference; raises as the base class says."""
