@@ -35,6 +35,7 @@ def test_json_says_what_is_translated_and_what_else_there_is(run: Run) -> None:
     for name, spec in METHODS.items():
         assert facts[name]["proposals"] is spec.proposals
         assert facts[name]["alpha"] is spec.alpha
+        assert facts[name]["published_proposals"] == spec.published_proposals
 
 
 @pytest.mark.parametrize("name", list(METHODS))

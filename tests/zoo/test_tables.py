@@ -86,3 +86,9 @@ def test_options_are_read_from_text(name: str, text: str, value: object) -> None
 def test_unusable_option_values_name_the_option(name: str, value: object) -> None:
     with pytest.raises(OptionError, match=name):
         make_options(ClickOptions(), {name: value})
+
+
+def test_only_what_has_proposals_has_tables_that_chose_among_them() -> None:
+    chosen = {name for name, spec in METHODS.items() if spec.published_proposals == "best"}
+    assert chosen == {"disnet"}
+    assert all(METHODS[name].proposals for name in chosen)

@@ -133,7 +133,7 @@ def card_row(report: Report, own: str = "") -> dict[str, str]:
     }
     for name, column in MEASURES.items():
         if (value := summary.get(name)) is not None:
-            column = f"IoU after 1 {given_word(report.prompt)}" if column == _AFTER_ONE else column
+            column = f"IoU after 1 {given_word(row['prompt'])}" if column == _AFTER_ONE else column
             row[column] = f"{value} of {objects}" if isinstance(value, int) else f"{value:.2f}"
     return row
 

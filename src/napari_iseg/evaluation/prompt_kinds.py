@@ -100,7 +100,7 @@ def chosen_levels(prompt: PromptKind, level: int | None) -> Sequence[int]:
     return LEVELS if level is None else (level,)
 
 
-def given_word(prompt: PromptKind) -> str:
+def given_word(prompt: str) -> str:
     """Return what one of the things given is called: a correction is made of clicks."""
     return "click" if prompt in ("correction", "proposals", "alpha") else prompt
 
