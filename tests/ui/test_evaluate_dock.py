@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt, QThreadPool
 from tests.ui.conftest import DISCS, Hand, _keep_context_current, disc
 
 from napari_iseg.evaluation import ObjectResult, evaluate_objects
-from napari_iseg.evaluation.folder import published_options
+from napari_iseg.evaluation.objects import published_options
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.interactions import Click
 from napari_iseg.io.labelled_arrays import LabelledArray, PlacedObject
