@@ -41,17 +41,19 @@ def other_kinds():
     mask[1:4, 2:5] = True
     coarse = ObjectResult("a", None, 2, [MaskPrompt(mask)], [0.8], [0.1], [runs()], [0.7])
     stroke = ObjectResult("a", None, 2, [Scribble(((1, 2), (3, 4)), 3.0)], [0.8], [0.1], [runs()])
+    corrected = ObjectResult("a", None, 2, [Click(1, 2)], [0.8], [0.1], [runs()], start=runs(2))
     box = ObjectResult("a", None, 2, [Box((1, 2), (5, 6))], [0.8], [0.1], [runs()])
     return [
         Report([coarse], settings={"method": "x"}, prompt="mask", levels=(3,)),
         Report([stroke], 10, 0.95, {"method": "x"}, "scribble", ()),
+        Report([corrected, ObjectResult("b")], settings={"method": "x", "prompt": "correction"}, prompt="correction"),
         Report([box], settings={"method": "x"}, prompt="box", levels=()),
     ]
 
 
 def same(a, b):
     """Whether two results are the same; NaN equals NaN, masks are compared by pixel."""
-    plain = ("name", "plane", "object_id", "ious", "seconds", "masks", "coarse_ious", "error")
+    plain = ("name", "plane", "object_id", "ious", "seconds", "masks", "coarse_ious", "start", "error")
     assert all(getattr(a, name) == getattr(b, name) for name in plain)
     assert a.measures.keys() == b.measures.keys()
     assert all(x == b.measures[name] or math.isnan(x) for name, x in a.measures.items())
@@ -76,15 +78,16 @@ def test_one_report_comes_back_exactly(tmp_path):
 
 def test_several_reports_of_every_kind_come_back_in_order(tmp_path):
     reports = [clicked(), *other_kinds()]
-    write_reports(tmp_path / "four.json", reports)
-    back = read_reports(tmp_path / "four.json")
-    assert [one.prompt for one in back] == ["click", "mask", "scribble", "box"]
+    write_reports(tmp_path / "several.json", reports)
+    back = read_reports(tmp_path / "several.json")
+    assert [one.prompt for one in back] == ["click", "mask", "scribble", "correction", "box"]
     for report, read in zip(reports, back, strict=True):
         for a, b in zip(report.results, read.results, strict=True):
             same(a, b)
         assert read.summary() == report.summary()
         assert (read.max_clicks, read.target_iou) == (report.max_clicks, report.target_iou)
     assert back[1].levels == (3,)
+    assert back[3].as_dict() == reports[3].as_dict()
 
 
 def test_a_file_of_the_report_itself_is_read(tmp_path):

@@ -98,9 +98,13 @@ def other_report(prompt):
                 "alpha": {"MSE": 0.02, "SAD": 11.5},
                 "correction": {"initial_IoU": 0.8},
             }.get(prompt, {}),
+            MaskRuns.of(disk(30, 40, 10)) if prompt == "correction" else None,
         )
         for n, name in enumerate("abc")
     ]
+    if prompt == "correction":
+        # Too small for a mask to correct: counts nowhere.
+        results.append(ObjectResult("d"))
     levels = (1, 2, 3, 4, 5) if prompt == "mask" else ()
     return Report(results, 4, 0.9, {"method": "focalclick", "data": "berkeley", "prompt": prompt}, prompt, levels)
 
@@ -162,6 +166,7 @@ class Difference:
     low: float
     high: float
     objects: int = 6
+    unit: str = "image"
 
 
 @pytest.fixture(scope="module")
@@ -213,6 +218,7 @@ def test_the_tables_have_every_contestant_and_the_numbers_of_the_summary(written
         for value in summary.values():
             assert value is None or f'<data value="{value}">' in text
     assert len(rows) == len(reports[0].summary())
+    assert "interval over images" in text
     assert page.tables[1][1] == ["NoC@90", "\N{MINUS SIGN}0.50 [\N{MINUS SIGN}0.90, \N{MINUS SIGN}0.10]"]
 
 
@@ -276,11 +282,11 @@ def test_objects_are_ranked_by_clicks_to_the_target_and_errors_come_last():
 
 @pytest.mark.parametrize("prompt", ["box", "scribble", "mask", "proposals", "alpha", "correction"])
 def test_every_kind_of_prompt_makes_a_page(tmp_path, prompt):
-    # Measures that the report itself does not count yet stand with the objects.
     text, page = read(write_report_page(tmp_path, [other_report(prompt)], find=find))
     assert page.tables[0][0] == ["Measure", "focalclick"]
     assert len(page.pictures) == 3
     assert text.count("<figure class") >= 2
+    assert ("1 more object of which" in text) == (prompt == "correction")
     assert ("First answer and best proposal" in text) == (prompt == "proposals")
 
 

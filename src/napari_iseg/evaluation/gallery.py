@@ -12,7 +12,7 @@ from PIL import Image
 from napari_iseg.errors import IsegError
 from napari_iseg.evaluation.metrics import clicks_to_reach
 from napari_iseg.evaluation.object_drawing import draw_object
-from napari_iseg.evaluation.plot_parts import is_stepwise, prompt_noun
+from napari_iseg.interactions import MaskPrompt
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ def ranked(report: Report) -> list[ObjectResult]:
     those that did not, by their last IoU; those that ended with an error come last. Where each prompt is given once,
     the last IoU alone decides.
     """
-    stepwise = is_stepwise(report)
+    stepwise = report.until_good
 
     def key(result: ObjectResult) -> tuple[bool, bool, float, float]:
         last = result.ious[-1] if result.ious else 0.0
@@ -43,7 +43,7 @@ def ranked(report: Report) -> list[ObjectResult]:
             return result.error is not None, True, -last, len(result.ious)
         return result.error is not None, False, reached, -last
 
-    return sorted(report.results, key=key)
+    return sorted(report.counted, key=key)
 
 
 def chosen_results(report: Report, count: int = 4) -> dict[str, list[ObjectResult]]:
@@ -78,9 +78,9 @@ def told(result: ObjectResult, report: Report) -> str:
     if report.prompt == "mask":
         coarse = f", from {result.coarse_ious[count - 1]:.3f}" if len(result.coarse_ious) >= count else ""
         return f"IoU {last:.3f} for the coarsest mask{coarse}"
-    if not is_stepwise(report):
+    if not report.until_good:
         return f"IoU {last:.3f}"
-    noun = prompt_noun(report)
+    noun = report.unit
     return f"IoU {last:.3f} after {count} {noun if count == 1 else noun + 's'}"
 
 
@@ -123,6 +123,8 @@ class Pictures:
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set_axis_off()
         prompts = result.prompts[-1:] if prompt == "mask" else result.prompts
+        if result.start is not None:
+            prompts = [MaskPrompt(result.start.mask()), *prompts]
         draw_object(axes, shown, mask, prompts, numbered=True)
         return self._packed(figure, _trim(axes.get_xlim(), axes.get_ylim()))
 

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING, Any
 from napari_iseg import __version__
 from napari_iseg.evaluation.machine import machine
 from napari_iseg.evaluation.objects import published_options
-from napari_iseg.evaluation.plot_parts import is_stepwise, prompt_noun
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU
 from napari_iseg.zoo import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from napari_iseg.evaluation.plot_parts import Contestant
+    from napari_iseg.evaluation.plot_parts import Entrant
     from napari_iseg.evaluation.report import Report
 
 __all__ = ["again", "contestant_settings", "data_name", "facts", "made", "name_of", "without_folders"]
@@ -31,11 +30,12 @@ _GIVEN = {
     "no stroke fits.",
     "box": "One box, the smallest around the object; one answer.",
     "mask": "Coarse masks of the object, each given alone; level 1 is nearly right, level 5 half right.",
-    "correction": "A mask with defects to begin with (as DAVIS-585, FocalClick's Algorithm 1), then simulated clicks "
+    "correction": "A mask with defects to begin with (the data set's own, or made by FocalClick's Algorithm 1), then "
+    "simulated clicks "
     "in the middle of the larger error.",
     "proposals": "One simulated click in the middle of the object; of the answer's proposals the method's own first "
     "choice and the best one (by the reference) are both measured.",
-    "alpha": "Simulated clicks; soft masks are compared with a soft reference.",
+    "alpha": "Simulated clicks, as for masks; the soft edges of the last answer are compared with a soft reference.",
 }
 _FIRST_CROPS = {"whole": "the whole image", "view": "the part of the image on the screen"}
 # An absolute path in a sentence, of any system; the last part of it is kept.
@@ -51,15 +51,19 @@ def facts(reports: Sequence[Report]) -> list[tuple[str, str]]:
         At least one, of one kind of prompt.
     """
     first, given = reports[0], reports[0].settings
-    images = len({result.name for result in first.results})
-    count = len(first.results)
+    images = len({result.name for result in first.counted})
+    count = len(first.counted)
+    told = f"{count} {_plural('object', count)} in {images} {_plural('image', images)}"
     said = [
         ("Data", _data(given)),
-        ("Objects", f"{count} {_plural('object', count)} in {images} {_plural('image', images)}{_choice(given)}"),
+        (
+            "Objects",
+            f"{count} {_plural('object', count)} in {images} {_plural('image', images)}{_choice(given)}{_uncounted(first)}",
+        ),
         ("Prompts", _GIVEN.get(first.prompt, first.prompt)),
     ]
-    if is_stepwise(first):
-        noun = f"{prompt_noun(first)}s"
+    if first.until_good:
+        noun = f"{first.unit}s"
         stop = (
             f"An object ends at an IoU of {first.target_iou:g} or after {first.max_clicks} {noun}"
             if first.target_iou <= 1
@@ -93,11 +97,11 @@ def made(reports: Sequence[Report]) -> list[tuple[str, str]]:
     ]
 
 
-def again(contestants: Sequence[Contestant]) -> str:
+def again(contestants: Sequence[Entrant]) -> str:
     """Return the command that does the evaluation again, the data by the name of its folder."""
     report = contestants[0].report
     given = report.settings
-    names = [str(one.report.settings.get("name") or one.report.settings.get("method", "")) for one in contestants]
+    names = [without_folders(one.report.name) for one in contestants]
     words = ["napari-iseg", "evaluate", "--method", ",".join(dict.fromkeys(names)), "--data", data_name(given)]
     defaults: dict[str, Any] = {
         "layout": "folder",
@@ -106,12 +110,14 @@ def again(contestants: Sequence[Contestant]) -> str:
         "limit": None,
         "per_image": None,
     }
-    defaults |= {"min_pixels": 1, "prompt": "click", "level": None, "proposals": "likeliest", "device": "auto"}
+    defaults |= {"min_pixels": 1, "prompt": "click", "level": None, "device": "auto"}
+    # A contestant's own name says it otherwise.
+    defaults |= {} if "name" in given else {"proposals": "likeliest"}
     for name, default in defaults.items():
         value = given.get(name, default)
         if value is not None and value != default:
             words += [f"--{name.replace('_', '-')}", str(value)]
-    if is_stepwise(report):
+    if report.until_good:
         limits = (("--max-clicks", report.max_clicks, MAX_CLICKS), ("--target-iou", report.target_iou, TARGET_IOU))
         words += [part for word, number, usual in limits if number != usual for part in (word, f"{number:g}")]
     if len(contestants) == 1 and "name" not in given:
@@ -144,8 +150,8 @@ def data_name(given: Mapping[str, Any]) -> str:
 def name_of(report: Report) -> str:
     """Return what a contestant is called: as it was typed where that is known, without folders of weights."""
     given = report.settings
-    name = without_folders(str(given.get("name") or given.get("method") or "unnamed"))
-    oracle = given.get("proposals") == "best"
+    name = without_folders(report.name) or "unnamed"
+    oracle = given.get("proposals") == "best" and report.prompt != "proposals"
     return f"{name}, proposals chosen by the reference" if oracle else name
 
 
@@ -176,6 +182,13 @@ def _choice(given: Mapping[str, Any]) -> str:
     if (given.get("min_pixels") or 1) > 1:
         limits.append(f"of at least {given['min_pixels']} pixels")
     return f" ({'; '.join(limits)})" if limits else ""
+
+
+def _uncounted(report: Report) -> str:
+    left = len(report.results) - len(report.counted)
+    if not left:
+        return ""
+    return f"; {left} more {_plural('object', left)} of which no mask to correct could be made count nowhere"
 
 
 def _proposals(report: Report) -> str:

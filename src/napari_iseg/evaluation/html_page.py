@@ -20,7 +20,7 @@ from napari_iseg.evaluation.html_facts import (
     without_folders,
 )
 from napari_iseg.evaluation.html_tables import difference_rows, measure_rows, published_table
-from napari_iseg.evaluation.plot_parts import SAMPLES, Contestant, as_svg, is_stepwise
+from napari_iseg.evaluation.plot_parts import SAMPLES, Entrant, as_svg
 from napari_iseg.evaluation.published_numbers import known_set
 from napari_iseg.io.files import replacing
 
@@ -83,7 +83,7 @@ def write_report_page(
     ExportError
         If the page cannot be written.
     """
-    if not reports or not all(report.results for report in reports):
+    if not reports or not all(report.counted for report in reports):
         raise OptionError("A report page needs at least one method with at least one evaluated object; evaluate first.")
     text = _page(reports, find, title, differences, command)
     try:
@@ -130,7 +130,7 @@ def _page(
     )
 
 
-def _commands(groups: Sequence[Sequence[Contestant]], command: str | None) -> list[str]:
+def _commands(groups: Sequence[Sequence[Entrant]], command: str | None) -> list[str]:
     """Return what to type for each kind of prompt: what was typed, once, or what the settings say."""
     if command is None:
         return [again(group) for group in groups]
@@ -138,27 +138,28 @@ def _commands(groups: Sequence[Sequence[Contestant]], command: str | None) -> li
 
 
 def _section(
-    contestants: Sequence[Contestant],
+    contestants: Sequence[Entrant],
     pictures: Pictures | None,
     differences: Callable[[Report, Report], Mapping[str, Difference]] | None,
 ) -> dict[str, Any]:
     """Return all that the page says about one kind of prompt."""
     reports = [one.report for one in contestants]
     prompt: str = reports[0].prompt
-    paired = differences is not None and len(contestants) > 1
+    rows, units = difference_rows(contestants, differences) if differences and len(contestants) > 1 else ([], "")
     return {
         "prompt": prompt,
-        "stepwise": is_stepwise(reports[0]),
+        "stepwise": reports[0].until_good,
         "facts": facts(reports),
         "contestants": contestants,
         "measures": measure_rows(contestants),
-        "differences": difference_rows(contestants, differences) if paired and differences else [],
+        "differences": rows,
+        "units": units,
         "published": published_table(contestants),
         "figures": [figure for figure in _figures(contestants, prompt) if figure.svg],
         "errors": [
             (one.name, _named(result), without_folders(result.error))
             for one in contestants
-            for result in one.report.results
+            for result in one.report.counted
             if result.error is not None
         ],
         "gallery": [(one, _gallery(one, pictures)) for one in contestants] if pictures is not None else [],
@@ -174,7 +175,7 @@ class _Shown:
     caption: str
 
 
-def _figures(contestants: Sequence[Contestant], prompt: str) -> list[_Shown]:
+def _figures(contestants: Sequence[Entrant], prompt: str) -> list[_Shown]:
     from markupsafe import Markup
 
     def shown(heading: str, draw: Callable[[], Figure | None], caption: str) -> _Shown:
@@ -184,7 +185,7 @@ def _figures(contestants: Sequence[Contestant], prompt: str) -> list[_Shown]:
 
     figures = []
     noun = "scribble" if prompt == "scribble" else "click"
-    stepwise = is_stepwise(contestants[0].report)
+    stepwise = contestants[0].report.until_good
     if stepwise:
         figures.append(
             shown(
@@ -224,7 +225,7 @@ def _figures(contestants: Sequence[Contestant], prompt: str) -> list[_Shown]:
                 "count as 0.",
             )
         )
-    if any("oracle_IoU" in result.measures for one in contestants for result in one.report.results):
+    if any("oracle_IoU" in result.measures for one in contestants for result in one.report.counted):
         figures.append(
             shown(
                 "First answer and best proposal",
@@ -245,14 +246,14 @@ def _figures(contestants: Sequence[Contestant], prompt: str) -> list[_Shown]:
     return figures
 
 
-def _gallery(one: Contestant, pictures: Pictures) -> list[dict[str, Any]]:
+def _gallery(one: Entrant, pictures: Pictures) -> list[dict[str, Any]]:
     return [
         {"kind": kind, "objects": [_pictured(one, result, pictures) for result in results]}
         for kind, results in chosen_results(one.report).items()
     ]
 
 
-def _pictured(one: Contestant, result: ObjectResult, pictures: Pictures) -> dict[str, Any]:
+def _pictured(one: Entrant, result: ObjectResult, pictures: Pictures) -> dict[str, Any]:
     drawn = pictures.draw(result, one.report.prompt)
     words = told(result, one.report)
     return {
@@ -269,7 +270,7 @@ def _named(result: ObjectResult) -> str:
     return f"{result.name}{plane}, object {result.object_id}"
 
 
-def _contestants(reports: Sequence[Report]) -> list[Contestant]:
+def _contestants(reports: Sequence[Report]) -> list[Entrant]:
     """Give every report its name and its looks; one name has one colour under every kind of prompt."""
     named: list[tuple[str, Report]] = []
     for report in reports:
@@ -279,7 +280,7 @@ def _contestants(reports: Sequence[Report]) -> list[Contestant]:
             count += 1
         named.append((numbered, report))
     places = {name: place for place, name in enumerate(dict.fromkeys(name for name, _ in named))}
-    return [Contestant(name, report, places[name]) for name, report in named]
+    return [Entrant(name, report, places[name]) for name, report in named]
 
 
 def _kinds(reports: Sequence[Report]) -> list[str]:

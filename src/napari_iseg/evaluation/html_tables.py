@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from napari_iseg.evaluation.html_facts import data_name
+from napari_iseg.evaluation.initial_masks import INITIAL_IOU
 from napari_iseg.evaluation.published_numbers import known_set, published_rows
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from napari_iseg.evaluation.plot_parts import Contestant
+    from napari_iseg.evaluation.plot_parts import Entrant
     from napari_iseg.evaluation.report import Report
 
 __all__ = ["Cell", "Difference", "PublishedTable", "Row", "difference_rows", "measure_rows", "published_table"]
@@ -24,6 +25,9 @@ _WORDS = {
     "failed": "Objects with an error",
     "seconds_per_object": "Seconds per object",
     "IoU": "mean IoU",
+    INITIAL_IOU: "mean IoU of the masks to correct",
+    "without_initial_mask": "Objects without a mask to correct, not counted",
+    "proposals": "Proposals offered, mean",
     "oracle_IoU": "mean IoU of the best proposal (oracle)",
 }
 
@@ -42,6 +46,10 @@ class Difference(Protocol):
     @property
     def high(self) -> float:
         """Upper end of the interval."""
+
+    @property
+    def unit(self) -> str:
+        """What was resampled: images or objects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +107,7 @@ class PublishedTable:
         return len(self.measures) > 7
 
 
-def measure_rows(contestants: Sequence[Contestant]) -> list[Row]:
+def measure_rows(contestants: Sequence[Entrant]) -> list[Row]:
     """Return a line per measure of the reports' summaries, a cell per contestant, the best of each line marked."""
     summaries = [one.report.summary() for one in contestants]
     names = dict.fromkeys(name for summary in summaries for name in summary)
@@ -107,8 +115,8 @@ def measure_rows(contestants: Sequence[Contestant]) -> list[Row]:
 
 
 def difference_rows(
-    contestants: Sequence[Contestant], paired: Callable[[Report, Report], Mapping[str, Difference]]
-) -> list[Row]:
+    contestants: Sequence[Entrant], paired: Callable[[Report, Report], Mapping[str, Difference]]
+) -> tuple[list[Row], str]:
     """Return a line per measure, with every later contestant's difference to the first, object by object.
 
     Parameters
@@ -117,14 +125,21 @@ def difference_rows(
         At least two, of the same objects in the same order.
     paired
         :func:`napari_iseg.evaluation.paired.paired_differences`.
+
+    Returns
+    -------
+    rows, units
+        The lines, and what the intervals are over: ``"images"`` or ``"objects"``, or both.
     """
     first = contestants[0].report
     found = [paired(first, one.report) for one in contestants[1:]]
     names = dict.fromkeys(name for differences in found for name in differences)
-    return [Row(measure_name(name), [_difference(name, one.get(name)) for one in found]) for name in names]
+    units = sorted({f"{difference.unit}s" for differences in found for difference in differences.values()})
+    rows = [Row(measure_name(name), [_difference(name, one.get(name)) for one in found]) for name in names]
+    return rows, " or ".join(units)
 
 
-def published_table(contestants: Sequence[Contestant]) -> PublishedTable | None:
+def published_table(contestants: Sequence[Entrant]) -> PublishedTable | None:
     """Return the papers' numbers on the reports' set with one kind of prompt; None where none are known."""
     first = contestants[0].report
     given = first.settings
@@ -134,7 +149,7 @@ def published_table(contestants: Sequence[Contestant]) -> PublishedTable | None:
         return None
     measures = list(dict.fromkeys(sorted((name for row in rows for name in row.values), key=_order)))
     remarks = []
-    count = len(first.results)
+    count = len(first.counted)
     if known.objects is not None and count != known.objects:
         remarks.append(f"This run is of {count} objects; the papers evaluate {known.objects}.")
     if any(name.startswith("No") for name in measures) and first.max_clicks != 20:
@@ -177,7 +192,13 @@ def measure_name(name: str) -> str:
 def _marked(name: str, values: Sequence[Any]) -> list[Cell]:
     """Return cells of which the best, or all that are as good, are marked; none where all are the same."""
     numbers = [value for value in values if value is not None]
-    better: Any = min if name.startswith(_LOWER) else max if "IoU" in name and "coarse" not in name else None
+    better: Any = (
+        min
+        if name.startswith(_LOWER)
+        else max
+        if "IoU" in name and "coarse" not in name and name != INITIAL_IOU
+        else None
+    )
     best = better(numbers) if better is not None and len(set(numbers)) > 1 else None
     return [_cell(name, value, strong=best is not None and value == best) for value in values]
 
@@ -199,6 +220,8 @@ def _shown(name: str, value: float) -> str:
 def _difference(name: str, found: Difference | None) -> Cell:
     if found is None or found.mean != found.mean:
         return Cell(_NONE)
+    if found.low != found.low:
+        return Cell(f"{found.mean:+.3f}".replace("-", "\N{MINUS SIGN}"), found.mean)
     digits = 2 if name.startswith(("NoC", "NoS", "NoF", "seconds")) else 3
     mean, low, high = (
         f"{value:+.{digits}f}".replace("-", "\N{MINUS SIGN}") for value in (found.mean, found.low, found.high)

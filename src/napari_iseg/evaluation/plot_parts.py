@@ -23,13 +23,11 @@ __all__ = [
     "GRID",
     "SAMPLES",
     "WIDTH",
-    "Contestant",
+    "Entrant",
     "as_svg",
     "interval",
-    "is_stepwise",
     "name_axes",
     "one_plot",
-    "prompt_noun",
     "small_plots",
 ]
 
@@ -49,7 +47,7 @@ WIDTH = 7.4
 
 
 @dataclass(frozen=True, slots=True)
-class Contestant:
+class Entrant:
     """One report with the name and the looks that it has everywhere on a page.
 
     Parameters
@@ -116,20 +114,6 @@ def interval(table: NDArray[np.float64]) -> NDArray[np.float64]:
         random.multinomial(count, np.full(count, 1 / count), size=100) @ table / count for _ in range(SAMPLES // 100)
     ]
     return np.quantile(np.concatenate(means), (0.025, 0.975), axis=0)
-
-
-def is_stepwise(report: Report) -> bool:
-    """Return whether prompts were given one after another until the mask was good, and not each for itself."""
-    if report.prompt in ("click", "scribble", "correction"):
-        return True
-    return report.prompt not in ("box", "mask", "proposals") and any(len(one.ious) > 1 for one in report.results)
-
-
-def prompt_noun(report: Report) -> str:
-    """Return what one prompt of a report is called."""
-    return {"click": "click", "correction": "click", "scribble": "scribble", "box": "box", "mask": "mask"}.get(
-        report.prompt, "prompt"
-    )
 
 
 def as_svg(draw: Callable[[], Figure | None], name: str, title: str) -> str | None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["read_reports", "report_from_values", "result_from_values", "write_reports"]
 
 _NUMBERS = ("ious", "seconds", "coarse_ious")
-_PLAIN = {field.name for field in fields(ObjectResult)} - {"prompts", "masks", "measures", *_NUMBERS}
+_PLAIN = {field.name for field in fields(ObjectResult)} - {"prompts", "masks", "measures", "start", *_NUMBERS}
 _LIMITS = ("max_clicks", "target_iou")
 
 
@@ -134,6 +134,7 @@ def result_from_values(values: Any, entry: str = "The result") -> ObjectResult:
         return ObjectResult(
             **given,
             prompts=_prompts(values, entry),
+            start=None if values.get("start") is None else MaskRuns.from_values(values["start"]),
             masks=[MaskRuns.from_values(one) for one in values.get("masks", [])],
             measures={str(name): _number(one) for name, one in values.get("measures", {}).items()},
         )
