@@ -68,7 +68,9 @@ def save_results(path: Path, evaluation: Evaluation) -> list[Path]:
     reports = evaluation.reports()
     if not reports:
         raise ExportError("There are no results to save yet; start the evaluation first.")
-    path = path.with_suffix(".json")
+    if path.suffix.lower() != ".json":
+        # A dot in a name ("run 1.2") begins no ending.
+        path = path.with_name(f"{path.name}.json")
     if find_spec("napari_iseg.evaluation.report_file") is not None:
         import_module("napari_iseg.evaluation.report_file").write_reports(path, reports)
         written = [path]
