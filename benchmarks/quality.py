@@ -14,7 +14,6 @@ import argparse
 import datetime
 import json
 import os
-import platform
 import subprocess
 import time
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from rich.progress import Progress
 from napari_iseg.evaluation.bench import Protocol, Selection, Setup
 from napari_iseg.evaluation.contestants import Contestant, parse_contestants
 from napari_iseg.evaluation.kept import KeptResults
+from napari_iseg.evaluation.machine import machine
 from napari_iseg.evaluation.paired import paired_differences
 from napari_iseg.evaluation.runs import evaluate_contestants, settings_of
 
@@ -183,7 +183,7 @@ def _entry(report: Report, workers: int, seconds: float | None, before: dict[str
         "workers": workers,
         "commit": _commit(),
         "date": datetime.datetime.now(tz=datetime.UTC).date().isoformat(),
-        "hardware": _hardware(),
+        "hardware": machine(),
     }
 
 
@@ -203,16 +203,6 @@ def _rounded(value: Any) -> Any:
 def _commit() -> str:
     said = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=TOP, capture_output=True, text=True, check=False)
     return said.stdout.strip() or "no commit"
-
-
-def _hardware() -> str:
-    import torch
-
-    table = Path("/proc/cpuinfo")
-    lines = table.read_text(errors="replace").splitlines() if table.is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    processor = names[0] if names else platform.processor() or platform.machine()
-    return f"{processor}, {os.cpu_count()} cores, torch {torch.__version__.partition('+')[0]}"
 
 
 def read_results() -> dict[str, dict[str, dict[str, Any]]]:

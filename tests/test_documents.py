@@ -11,6 +11,7 @@ from typer.main import get_command
 
 from napari_iseg import METHODS
 from napari_iseg.cli import app
+from napari_iseg.zoo.weights import weights_sha256
 
 TOP = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([TOP / "README.md", TOP / "CHANGELOG.md", *TOP.glob("docs/*.md"), *TOP.glob("sample_data/*.md")])
@@ -26,6 +27,27 @@ def test_readme_lists_every_method_and_its_weights() -> None:
 def test_the_page_on_the_methods_is_what_the_table_says() -> None:
     made = runpy.run_path(str(TOP / "docs" / "make_methods.py"))["document"]()
     assert (TOP / "docs" / "methods.md").read_text(encoding="utf-8") == made, "run python docs/make_methods.py"
+
+
+def test_the_table_of_results_is_that_of_the_last_measurement() -> None:
+    quality = runpy.run_path(str(TOP / "benchmarks" / "quality.py"))
+    found = quality["read_results"]()
+    readme = (TOP / "README.md").read_text(encoding="utf-8")
+    table = readme.partition(quality["BEGIN"] + "\n")[2].partition(quality["END"])[0]
+    assert table == quality["readme_table"](found), "run python benchmarks/quality.py --write"
+    written = (TOP / "docs" / "results.md").read_text(encoding="utf-8")
+    assert written == quality["document"](found), "run python benchmarks/quality.py --write"
+
+
+def test_every_bundled_network_was_measured_as_it_is_now() -> None:
+    quality = runpy.run_path(str(TOP / "benchmarks" / "quality.py"))
+    found = quality["read_results"]()
+    for text in quality["METHODS"]:
+        method = text.partition(":")[0]
+        now = weights_sha256(METHODS[method].weights, method)
+        for name in quality["SETS"]:
+            measured = found[name][text]
+            assert measured["weights_sha256"] == now, f"run python benchmarks/quality.py DATA --sets {name}"
 
 
 def test_readme_shows_every_flag_of_segment() -> None:

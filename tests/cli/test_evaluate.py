@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import imageio.v3 as iio
 import numpy as np
@@ -151,3 +152,36 @@ def test_of_nothing_but_bad_files_an_evaluation_says_what_is_wrong_with_the_firs
     assert "Not one image" in done.err
     done = run("evaluate", "--method", "geodesic", "--data", bad, "--on-bad-input", "ignore")
     assert (done.code, "skip" in done.err) == (2, True)
+
+
+def test_the_report_is_a_page_with_every_method(run, data, tmp_path):
+    done = run(
+        "evaluate", "--method", "geodesic,random-walker", "--data", data, "--max-clicks", 2, "--report",
+        tmp_path / "page",
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    page = (tmp_path / "page" / "index.html").read_text(encoding="utf-8")
+    assert f"{tmp_path / 'page' / 'index.html'}" in done.err.replace("\n", "")
+    words = re.sub(r"<[^>]+>", "", page)
+    assert "napari-iseg evaluate --method geodesic,random-walker --data cells --max-clicks 2 --report report" in words
+    assert page.count("data:image/") >= 6
+    assert str(tmp_path) not in page
+
+
+@pytest.mark.parametrize("given", ["correction", "proposals"])
+def test_corrections_and_proposals_have_measures_of_their_own(run, data, given):
+    done = run("evaluate", "--method", "geodesic", "--data", data, "--max-clicks", 2, "--prompt", given)
+    assert done.code == 0, done.err
+    assert {"correction": "without initial mask", "proposals": "oracle IoU"}[given] in done.out
+
+
+def test_mattes_are_judged_by_soft_references_only(run, data):
+    done = run("evaluate", "--method", "focalclick-xl", "--data", data, "--prompt", "alpha")
+    assert done.code == 2
+    assert "alpha" in done.err
+
+
+def test_a_card_is_of_one_method(run, data, tmp_path):
+    done = run("evaluate", "--method", "geodesic,random-walker", "--data", data, "--card", tmp_path / "card.md")
+    assert done.code == 2
+    assert "one method at a time" in done.err.replace("\n", " ")
