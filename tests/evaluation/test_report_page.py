@@ -93,12 +93,12 @@ def other_report(prompt):
             [0.2] * count,
             [MaskRuns.of(mask)] * count,
             [0.45] * count if prompt == "mask" else [],
-            {
+            measures={
                 "proposals": {"oracle_IoU": 0.9},
                 "alpha": {"MSE": 0.02, "SAD": 11.5},
                 "correction": {"initial_IoU": 0.8},
             }.get(prompt, {}),
-            MaskRuns.of(disk(30, 40, 10)) if prompt == "correction" else None,
+            start=MaskRuns.of(disk(30, 40, 10)) if prompt == "correction" else None,
         )
         for n, name in enumerate("abc")
     ]

@@ -58,7 +58,7 @@ def facts(reports: Sequence[Report]) -> list[tuple[str, str]]:
         ("Data", _data(given)),
         (
             "Objects",
-            f"{count} {_plural('object', count)} in {images} {_plural('image', images)}{_choice(given)}{_uncounted(first)}",
+            f"{told}{_choice(given)}{_uncounted(first)}",
         ),
         ("Prompts", _GIVEN.get(first.prompt, first.prompt)),
     ]
