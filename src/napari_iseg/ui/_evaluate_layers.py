@@ -36,7 +36,8 @@ _EDGE = 2
 # Forms that a number stands in, black on both: white or black beside them would vanish on some images.
 _SIGNS = {True: ("disc", INCLUDE), False: ("square", EXCLUDE)}
 _POINTS_PER_PLANE = 40
-_SCREEN_SIZES = (15, 18)
+# A lower limit near the upper one would make the border as wide as the point.
+_SCREEN_SIZES = (2, 18)
 
 
 class ReplayLayers:
@@ -89,7 +90,7 @@ class ReplayLayers:
             self._draw_clicks()
         self._shapes.draw([])
         self._lock()
-        frame_object(self._viewer, image, plane, truth)
+        frame_object(self._viewer, image, plane, _with_clicks(truth, self._prompts))
 
     def show(self, mask: NDArray[np.bool_] | None, given: int) -> None:
         """Show the answer after the first ``given`` prompts, (H, W) bool or None for none, and these prompts."""
@@ -220,6 +221,19 @@ class ReplayLayers:
             selection.active = active
         self._layers[name] = layer
         return layer
+
+
+def _with_clicks(truth: NDArray[np.bool_], prompts: Sequence[Prompt]) -> NDArray[np.bool_]:
+    """Return a mask of all that should be in sight: the object, and where it was clicked."""
+    seen = truth.copy()
+    for prompt in prompts:
+        if isinstance(prompt, Click):
+            row, column = (
+                int(np.clip(round(place), 0, size - 1))
+                for place, size in zip((prompt.row, prompt.column), truth.shape, strict=True)
+            )
+            seen[row, column] = True
+    return seen
 
 
 def _borders(shown: Sequence[bool]) -> list[str]:

@@ -27,7 +27,7 @@ KINDS: dict[str, tuple[str, type]] = {
 _CONTESTANT = Qt.ItemDataRole.UserRole
 _TICKED_AT_FIRST = 2
 _ROWS = 5
-_ROW_HEIGHT = 24
+_ROW_HEIGHT = 22
 
 
 class MethodList(QTreeWidget):
@@ -100,6 +100,8 @@ class MethodList(QTreeWidget):
         item.setData(0, _CONTESTANT, Contestant(spec.name, None if weights == spec.weights else weights))
         item.setToolTip(0, spec.title)
         item.setToolTip(1, "Its weights." if weights else "This method has no weights.")
+        # Of the column that takes the room that is left: its width does not hang on it.
+        item.setSizeHint(1, QSize(0, _ROW_HEIGHT))
         self.addTopLevelItem(item)
 
     def _first_networks(self) -> list[str]:

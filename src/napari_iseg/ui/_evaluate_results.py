@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["EvaluateResults"]
 
+_REST_SECONDS = 1.0
+
 
 class EvaluateResults(QWidget):
     """A view on an evaluation; hidden while there is none.
@@ -36,6 +39,7 @@ class EvaluateResults(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self._image: Any = None
+        self._is_old, self._drawn_at = False, 0.0
         self.evaluation: Evaluation | None = None
         self.layers = ReplayLayers(viewer)
         self.curves = EvaluateCurves()
@@ -60,9 +64,20 @@ class EvaluateResults(QWidget):
         self.summary.show_evaluation(evaluation)
         self.setVisible(evaluation is not None)
 
-    def refresh(self) -> None:
-        """Show what has been done since; nothing is drawn where that is nothing."""
-        if self.evaluation is not None and self.table.refresh():
+    def refresh(self, *, at_once: bool = False) -> None:
+        """Show what has been done since; nothing is drawn where that is nothing.
+
+        Parameters
+        ----------
+        at_once
+            Whether the plots are drawn even if they were a moment ago.
+        """
+        if self.evaluation is None:
+            return
+        self._is_old = self.table.refresh() or self._is_old
+        # Plots take longest of all, and nobody reads them several times a second.
+        if self._is_old and (at_once or time.monotonic() - self._drawn_at > _REST_SECONDS):
+            self._is_old, self._drawn_at = False, time.monotonic()
             self.curves.refresh()
             self.summary.show_evaluation(self.evaluation)
 

@@ -194,7 +194,7 @@ class EvaluateWidget(QWidget):
         self.bar.setFormat(evaluation.stage)
         if not evaluation.stopped:
             self._say(evaluation.stage if not total else "")
-        self.results.refresh()
+        self.results.refresh(at_once=not self._poll.isActive())
 
     def _done(self, evaluation: Evaluation) -> None:
         self._end()
@@ -211,9 +211,9 @@ class EvaluateWidget(QWidget):
         self._say(str(error))
 
     def _end(self) -> None:
+        self._poll.stop()
         self._show_progress()
         self._running = None
-        self._poll.stop()
         if self.evaluation is not None and not self.evaluation.done:
             self.results.show_evaluation(None)
             self.fold.expand(animate=False)

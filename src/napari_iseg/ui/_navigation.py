@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 __all__ = ["frame_object", "look_at", "show_plane", "show_whole_plane"]
 
 # An object is shown with its surroundings: so many times its size, and at least so many pixels.
-_AROUND = 2.5
-_FEWEST_PIXELS = 24
+_AROUND = 1.8
+_FEWEST_PIXELS = 32
 
 
 def show_plane(viewer: Viewer, image: Any, plane: PlaneAddress) -> None:
