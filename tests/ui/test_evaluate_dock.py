@@ -120,9 +120,10 @@ def test_its_numbers_are_those_of_the_evaluation_itself_and_can_be_saved(
     qtbot.waitUntil(lambda: "Saved" in widget.status.text(), timeout=20_000)
     written = json.loads(next(tmp_path.glob("saved*.json")).read_text())
     assert {run["settings"]["labels"] for run in written.get("runs", [written])} == {"drawn"}
-    table = list(csv.reader((tmp_path / "saved.csv").read_text(encoding="utf-8").splitlines()))
-    assert table[0][3:5] == ["random-walker prompts", "random-walker IoU"]
-    assert [line[2] for line in table[1:]] == [str(place.object_id) for place in evaluation.places]
+    table = list(csv.DictReader((tmp_path / "saved.csv").read_text(encoding="utf-8").splitlines()))
+    assert [(line["contestant"], line["object"]) for line in table] == [
+        (method, str(place.object_id)) for method in ("random-walker", "geodesic") for place in evaluation.places
+    ]
 
 
 def test_a_row_goes_to_its_plane_and_replays_its_clicks_step_by_step(

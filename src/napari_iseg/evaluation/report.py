@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,8 +136,14 @@ class Report:
     def as_dict(self) -> dict[str, Any]:
         """Return everything, ready for JSON."""
         limits = {"max_clicks": self.max_clicks, "target_iou": self.target_iou} if self.until_good else {}
+        curve = {"mIoU_by_click": self.curve()} if self.until_good else {}
         results = [result_values(result, self.prompt) for result in self.results]
-        return {"settings": {**self.settings, **limits}, "summary": self.summary(), "results": results}
+        return {"settings": {**self.settings, **limits}, "summary": {**self.summary(), **curve}, "results": results}
+
+    def curve(self) -> list[float]:
+        """Return mIoU@1, mIoU@2 and so on, as far as every object has them: all with a target above 1."""
+        means = map(self.mean_iou, range(1, self.max_clicks + 1))
+        return [mean for mean in takewhile(lambda mean: mean is not None, means) if mean is not None]
 
     def write_json(self, path: Path) -> None:
         """Write everything as JSON.

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFileDialog, QGridLayout, QHBoxLayout, QLabel, QProgr
 from napari_iseg.errors import IsegError
 from napari_iseg.ui._evaluate_form import EvaluateForm
 from napari_iseg.ui._evaluate_results import EvaluateResults
-from napari_iseg.ui._evaluate_saving import can_write_page, save_results, write_page
+from napari_iseg.ui._evaluate_saving import save_results, write_page
 from napari_iseg.ui._evaluate_work import Evaluation
 from napari_iseg.ui._fold import Fold
 from napari_iseg.ui._scrolling import scrolled_layout
@@ -247,13 +247,9 @@ class EvaluateWidget(QWidget):
         self.cancel_button.setEnabled(running)
         self.save_button.setEnabled(there)
         self.clear_button.setEnabled(not running and self.evaluation is not None)
-        # Asked only where there are results: to ask loads what brings torch.
-        can_report = there and can_write_page()
-        self.page_button.setEnabled(can_report)
+        self.page_button.setEnabled(there)
         self.page_button.setToolTip(
             "Write one page with tables, curves and pictures of objects, to be opened in a browser."
-            if can_report or not there
-            else "This version cannot write the page; save the results instead."
         )
         for button in (self.save_button, self.page_button, self.clear_button):
             button.setVisible(self.evaluation is not None)
