@@ -135,7 +135,9 @@ def difference_rows(
     found = [paired(first, one.report) for one in contestants[1:]]
     names = dict.fromkeys(name for differences in found for name in differences)
     units = sorted({f"{difference.unit}s" for differences in found for difference in differences.values()})
-    rows = [Row(measure_name(name), [_difference(name, one.get(name)) for one in found]) for name in names]
+    # Object by object a failure is 0 or 1, so the mean of differences is a share.
+    titles = {name: f"{measure_name(name)} (share)" if name.startswith("NoF") else measure_name(name) for name in names}
+    rows = [Row(titles[name], [_difference(name, one.get(name)) for one in found]) for name in names]
     return rows, " or ".join(units)
 
 
