@@ -47,7 +47,10 @@ _AFTER_ONE = MEASURES["mIoU@1"]
 _ORDER = (*KEY, "objects", *MEASURES.values(), "IoU after 1 scribble")
 _WITH_COLUMNS = {"data", "split", "method", "prompt"}
 # What says how the numbers came about but changes none of them; the rest are settings that a row names.
-_UNTOLD = {"name", "layout", "device", "threads", "weights_sha256", "max_clicks", "target_iou", "version"}
+_UNTOLD = {
+    *("name", "layout", "device", "threads", "weights_sha256", "max_clicks", "target_iou"),
+    *("version", "date", "hardware"),
+}
 _DEFAULTS = {"labels": "labels", "min_pixels": 1, "proposals": "likeliest"}
 
 

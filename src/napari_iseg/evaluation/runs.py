@@ -7,12 +7,14 @@ import os
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from multiprocessing import get_context
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg import __version__
 from napari_iseg.errors import ImageError, OptionError
 from napari_iseg.evaluation.bench import Bench, Chunk, Setup, run_chunk, torch_threads
+from napari_iseg.evaluation.machine import machine
 from napari_iseg.evaluation.objects import published_options
 from napari_iseg.evaluation.paired import identity
 from napari_iseg.evaluation.prompt_kinds import UNTIL_GOOD, check_prompt
@@ -143,12 +145,13 @@ def evaluate_contestants(
         _spread(setup, chunks, workers, threads, take, bad_input)
     order = [(place.name, place.plane, place.object_id) for _, places in images for place in places]
     left_out = len(bad_input.paths) or None if bad_input is not None else None
+    today = datetime.now().astimezone().date().isoformat()
     reports = [
         Report(
             [results[one] for one in order if one in results],
             setup.protocol.max_clicks,
             setup.protocol.target_iou,
-            {**given, "files_left_out": left_out},
+            {**given, "files_left_out": left_out, "date": today, "hardware": machine()},
             setup.protocol.prompt,
             setup.protocol.levels,
         )
