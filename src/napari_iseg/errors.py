@@ -67,3 +67,8 @@ class UnknownNameError(IsegError):
         super().__init__(f"There is no {kind} named {name!r}. {hint}")
         self.name = name
         self.close = close
+        self._made_of = kind, name, names
+
+    def __reduce__(self) -> tuple[type[UnknownNameError], tuple[str, str, list[str]]]:
+        # Errors cross from one process to another; by default this one could not be made anew there.
+        return type(self), self._made_of
