@@ -31,12 +31,13 @@ from napari_iseg.evaluation.contestants import Contestant, parse_contestants
 from napari_iseg.evaluation.kept import KeptResults
 from napari_iseg.evaluation.machine import machine
 from napari_iseg.evaluation.paired import paired_differences
+from napari_iseg.evaluation.prompt_kinds import chosen_levels
 from napari_iseg.evaluation.runs import evaluate_contestants, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from napari_iseg.evaluation import Report
+    from napari_iseg.evaluation import PromptKind, Report
     from napari_iseg.evaluation.runs import RunProgress
 
 TOP = Path(__file__).resolve().parents[1]
@@ -52,6 +53,18 @@ class QualitySet:
     words: str
     selection: dict[str, Any]
     target: float = 0.90
+    prompt: PromptKind = "click"
+    methods: tuple[str, ...] | None = None
+
+    @property
+    def levels(self) -> tuple[int, ...]:
+        """Which coarse masks are given."""
+        return tuple(chosen_levels(self.prompt, None))
+
+    @property
+    def counts_clicks(self) -> bool:
+        """Whether it belongs into the README's table of clicks."""
+        return self.prompt == "click" and self.target <= 1
 
 
 SETS = {
@@ -72,6 +85,31 @@ SETS = {
         QualitySet("wbc", "Blood smears, wbc (60 cells and nuclei)", {"data": "wbc", "limit": 60}),
         QualitySet("isbi2012_em", "ISBI 2012 EM (60 profiles)", {"data": "isbi2012_em", "limit": 60}),
         QualitySet("grabcut_20_clicks", "GrabCut, 20 clicks on each object", {"data": "grabcut"}, target=1.01),
+        QualitySet(
+            "grabcut_proposals",
+            "GrabCut, one click and its proposals",
+            {"data": "grabcut"},
+            prompt="proposals",
+            methods=("focalclick-xl", "adaptiveclick", "disnet"),
+        ),
+        QualitySet(
+            "grabcut_correction",
+            "GrabCut, clicks that correct a defective mask",
+            {"data": "grabcut"},
+            prompt="correction",
+            methods=("focalclick-xl", "cfr-icl", "focalclick"),
+        ),
+        QualitySet(
+            "grabcut_scribble",
+            "GrabCut, scribbles",
+            {"data": "grabcut"},
+            prompt="scribble",
+            methods=("focalclick-xl",),
+        ),
+        QualitySet("grabcut_box", "GrabCut, one box", {"data": "grabcut"}, prompt="box", methods=("focalclick-xl",)),
+        QualitySet(
+            "grabcut_mask", "GrabCut, one coarse mask", {"data": "grabcut"}, prompt="mask", methods=("focalclick-xl",)
+        ),
     )
 }
 """The rows, in the order of the table. None of them was trained on, and none is tuned on."""
@@ -111,7 +149,7 @@ Hardware: {hardware}.
 def setup(data: Path, row: QualitySet, contestant: Contestant) -> Setup:
     """Return what is run for one cell of the table."""
     selection = Selection(**{**row.selection, "data": str(data / row.selection["data"])})
-    return Setup((contestant,), selection, Protocol("click", (), 20, row.target), "cpu")
+    return Setup((contestant,), selection, Protocol(row.prompt, row.levels, 20, row.target), "cpu")
 
 
 def measure(
@@ -157,12 +195,14 @@ def main() -> None:
         for name in given.sets:
             reports: dict[str, Report] = {}
             for text, contestant in contestants.items():
+                if SETS[name].methods is not None and text not in (SETS[name].methods or ()):
+                    continue
                 report, seconds = measure(given.data, SETS[name], contestant, given.workers, given.runs, say)
                 reports[text] = report
                 entry = _entry(report, given.workers, seconds, found.get(name, {}).get(text, {}))
                 found.setdefault(name, {})[text] = entry
-                clicks = [round(report.noc(one), 2) for one in report.thresholds]
-                say.print(f"{name} {text} {clicks} {report.seconds_per_prompt:.3f} s a click, {seconds or 0:.0f} s")
+                said = {key: entry["summary"].get(key) for key in _measures(SETS[name], [entry])}
+                say.print(f"{name} {text} {said} {report.seconds_per_prompt:.3f} s a click, {seconds or 0:.0f} s")
             for text in reports:
                 if text != BASELINE and BASELINE in reports:
                     found[name][text]["less_baseline"] = _less(reports[BASELINE], reports[text])
@@ -231,7 +271,7 @@ def readme_table(found: dict[str, Any]) -> str:
     methods = [text for text in METHODS if any(text in row for row in found.values())]
     lines = [_line("data", *(_column(text) for text in methods)), _line(*["---"] * (len(methods) + 1))]
     for name, row in SETS.items():
-        if row.target <= 1 and name in found:
+        if row.counts_clicks and name in found:
             lines.append(_line(row.words, *(_clicks(found[name].get(text)) for text in methods)))
     return "".join(lines)
 
@@ -242,14 +282,23 @@ def document(found: dict[str, Any]) -> str:
     hardware = sorted({entry["hardware"] for entry in entries})
     parts = [_HEAD.format(hardware="; ".join(hardware))]
     for name, row in SETS.items():
-        if name in found:
+        if found.get(name):
             parts.append(_section(row, found[name]))
     return "\n".join(parts)
 
 
+def _measures(row: QualitySet, entries: Sequence[dict[str, Any]]) -> list[str]:
+    """Return which measures a section shows: of clicks the usual ones, of other prompts all that there are."""
+    if row.prompt == "click":
+        return list(_MEASURES if row.counts_clicks else _CURVE)
+    found = dict.fromkeys(name for entry in entries for name in entry["summary"])
+    left_out = {"objects", "failed", "seconds_per_object", "NoF@80", "NoF@85", "NoF@80_strict", "NoF@85_strict"}
+    return [name for name in found if name not in left_out]
+
+
 def _section(row: QualitySet, entries: dict[str, Any]) -> str:
-    names = _MEASURES if row.target <= 1 else _CURVE
-    less = ("less random walker, NoC@85", "NoC@90") if row.target <= 1 else ()
+    names = _measures(row, list(entries.values()))
+    less = ("less random walker, NoC@85", "NoC@90") if row.counts_clicks else ()
     heads = ("method", *(name.replace("_", " ") for name in names if name != "NoF@90_strict"), *less, "all", "commit")
     lines = [_line(*heads), _line(*["---"] * len(heads))]
     for text in METHODS:
@@ -257,23 +306,26 @@ def _section(row: QualitySet, entries: dict[str, Any]) -> str:
             continue
         entry = entries[text]
         summary = entry["summary"]
-        cells = []
-        for name in names:
-            value = summary.get(name)
-            if name == "NoF@90":
-                cells.append(f"{value} ({summary['NoF@90_strict']})")
-            elif name != "NoF@90_strict":
-                cells.append("" if value is None else f"{value:.2f}" if "NoC" in name else f"{value:.3f}")
+        cells = [_cell(name, summary) for name in names if name != "NoF@90_strict"]
         if less:
             differences = entry.get("less_baseline", {})
             cells += [_interval(differences.get(name)) for name in ("NoC@85", "NoC@90")]
-        wall = f"{entry['wall_seconds']:.0f} s, {entry['workers']} processes" if "wall_seconds" in entry else ""
+        processes = "process" if entry["workers"] == 1 else "processes"
+        wall = f"{entry['wall_seconds']:.0f} s, {entry['workers']} {processes}" if "wall_seconds" in entry else ""
         lines.append(_line(f"`{text}`", *cells, wall, entry["commit"]))
     chosen = ", ".join(f"{key} {value}" for key, value in row.selection.items())
     failed = sum(entry["summary"]["failed"] for entry in entries.values())
     errors = f" {failed} objects ended with an error." if failed else ""
     objects = next(iter(entries.values()))["summary"]["objects"]
     return f"## {row.words}\n\n{objects} objects ({chosen}).{errors}\n\n{''.join(lines)}"
+
+
+def _cell(name: str, summary: dict[str, Any]) -> str:
+    value = summary.get(name)
+    if value is None or isinstance(value, int):
+        strict = summary.get(f"{name}_strict")
+        return "" if value is None else f"{value} ({strict})" if strict is not None else str(value)
+    return f"{value:.2f}" if name[:3] in ("NoC", "NoS") else f"{value:.3f}"
 
 
 def _column(text: str) -> str:
