@@ -150,9 +150,9 @@ def data_name(given: Mapping[str, Any]) -> str:
 def name_of(report: Report) -> str:
     """Return what a contestant is called: as it was typed where that is known, without folders of weights."""
     given = report.settings
-    name = without_folders(report.name) or "unnamed"
+    name = without_folders(report.name).replace(":proposals=best", "") or "unnamed"
     oracle = given.get("proposals") == "best" and report.prompt != "proposals"
-    return f"{name}, proposals chosen by the reference" if oracle else name
+    return f"{name}, best proposal" if oracle else name
 
 
 def without_folders(text: str) -> str:

@@ -159,7 +159,7 @@ def published_table(contestants: Sequence[Entrant]) -> PublishedTable | None:
             f"This run gives up after {first.max_clicks} prompts, the papers after 20, which makes its numbers smaller."
         )
     if any(one.report.settings.get("proposals") == "best" for one in contestants):
-        remarks.append("Where proposals are chosen by the reference, the numbers are those of an oracle.")
+        remarks.append("Best proposal: chosen by the reference, so that the numbers are those of an oracle.")
     summaries = [one.report.summary() for one in contestants]
     return PublishedTable(
         known.title,

@@ -31,8 +31,19 @@ __all__ = [
     "small_plots",
 ]
 
-# Okabe and Ito's, without yellow, which is too light for lines.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
+# Okabe and Ito's, without yellow, which is too light for lines, and two more.
+_COLOURS = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#000000",
+    "#56B4E9",
+    "#E69F00",
+    "#7A7A7A",
+    "#7B4F2C",
+    "#B5BD00",
+)
 _DASHES: tuple[Any, ...] = ("-", "--", "-.", ":", (0, (5, 1, 1, 1, 1, 1)), (0, (1, 1)))
 _MARKS = ("o", "s", "^", "D", "v", "P", "X", "*")
 SAMPLES = 1000

@@ -216,7 +216,7 @@ def reports_table(reports: Sequence[Report], names: Sequence[str] | None = None)
     for report, name in zip(reports, names or [report.name for report in reports], strict=True):
         # What no user could do is said where the numbers stand.
         oracle = ", proposals chosen by the reference" if _by_reference(report) else ""
-        table.add_column(f"{name}{oracle}", justify="right")
+        table.add_column(f"{name.replace(':proposals=best', '')}{oracle}", justify="right")
     summaries = [report.summary() for report in reports]
     for name in dict.fromkeys(name for summary in summaries for name in summary):
         table.add_row(name.replace("_", " "), *(_shown(summary.get(name)) for summary in summaries))
