@@ -84,7 +84,13 @@ SETS = {
         ),
         QualitySet("wbc", "Blood smears, wbc (60 cells and nuclei)", {"data": "wbc", "limit": 60}),
         QualitySet("isbi2012_em", "ISBI 2012 EM (60 profiles)", {"data": "isbi2012_em", "limit": 60}),
-        QualitySet("grabcut_20_clicks", "GrabCut, 20 clicks on each object", {"data": "grabcut"}, target=1.01),
+        QualitySet(
+            "grabcut_20_clicks",
+            "GrabCut, 20 clicks on each object",
+            {"data": "grabcut"},
+            target=1.01,
+            methods=("focalclick-xl", "adaptiveclick", "cfr-icl", "focalclick", "disnet"),
+        ),
         QualitySet(
             "grabcut_proposals",
             "GrabCut, one click and its proposals",
