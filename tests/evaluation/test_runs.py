@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import time
 
 import imageio.v3 as iio
 import numpy as np
@@ -94,6 +95,23 @@ def test_a_stopped_run_goes_on_where_it_was_and_ends_with_the_same_numbers(data,
     assert seen == list(range(33, 81))
     assert numbers(resumed) == numbers(whole)
     assert numbers(read_reports(tmp_path / "run" / REPORT)) == numbers(whole)
+
+
+def test_stopping_does_not_wait_for_what_other_processes_have_still_to_do(data, tmp_path):
+    kept = KeptResults(tmp_path / "run")
+    # Two pieces for two processes, of sixteen objects with twenty clicks each: long after the first piece's end.
+    given = setup(data, "geodesic,random-walker", max_clicks=20, target_iou=1.01)
+    begun = []
+
+    def progress(now):
+        begun.append(time.monotonic())
+        if now.done:
+            raise StoppedError
+
+    with pytest.raises(StoppedError):
+        evaluate_contestants(given, workers=2, threads=1, kept=kept, progress=progress)
+    first_piece, after = begun[1] - begun[0], time.monotonic() - begun[1]
+    assert after < first_piece / 3
 
 
 def test_a_line_that_was_being_written_is_done_again(data, tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import signal
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -19,15 +20,29 @@ from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from multiprocessing.synchronize import Event
 
     from napari_iseg.evaluation.contestants import Contestant
     from napari_iseg.evaluation.prompt_kinds import PromptKind
     from napari_iseg.inference.predictor import Predictor
     from napari_iseg.io.labelled_images import DatasetObject, LabelledImages, ObjectPlace, Split
 
-__all__ = ["Bench", "Chunk", "Done", "Protocol", "Selection", "Setup", "run_chunk"]
+__all__ = [
+    "Bench",
+    "Chunk",
+    "Done",
+    "Protocol",
+    "Selection",
+    "Setup",
+    "begin_process",
+    "run_chunk",
+    "torch_threads",
+]
 
 _log = logging.getLogger(__name__)
+
+# Of a process that runs chunks: a pool hands an event over at a process's start only.
+_told: list[Event] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,15 +231,39 @@ def _pending(
             views.pass_over(one.name, one.truth == 1)
 
 
+def begin_process(stop: Event) -> None:
+    """Prepare a process that will run chunks: it ends when it is told to, not by the keys that stop a command."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _told.append(stop)
+
+
 def run_chunk(setup: Setup, chunk: Chunk, threads: int | None) -> Done:
-    """Do a chunk in a process of its own, which keeps what it opened for the next; raises as :meth:`Bench.run` does."""
+    """Do a chunk in a process of its own, which keeps what it opened for the next.
+
+    Once the event that :func:`begin_process` was given is set, it ends after the object that it is at.
+
+    Raises
+    ------
+    IsegError
+        As :meth:`Bench.run` does.
+    """
+    done = Done()
+    if _is_stopped():
+        return done
     bench = _bench(setup)
     with torch_threads(threads):
-        done = Done(list(bench.run(chunk)))
+        for one in bench.run(chunk):
+            done.results.append(one)
+            if _is_stopped():
+                break
     bad_input = bench.folder.bad_input
     if bad_input is not None:
         done.left_out.extend(bad_input.found)
     return done
+
+
+def _is_stopped() -> bool:
+    return any(stop.is_set() for stop in _told)
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg import __version__
 from napari_iseg.errors import ImageError, OptionError
-from napari_iseg.evaluation.bench import Bench, Chunk, Setup, run_chunk, torch_threads
+from napari_iseg.evaluation.bench import Bench, Chunk, Setup, begin_process, run_chunk, torch_threads
 from napari_iseg.evaluation.machine import machine
 from napari_iseg.evaluation.objects import published_options
 from napari_iseg.evaluation.paired import identity
@@ -254,7 +254,11 @@ def _spread(
 ) -> None:
     """Do the chunks in several processes; one waits for each to be free, so that stopping does not wait for all."""
     # A process that is forked after torch has computed hangs in its next computation.
-    with ProcessPoolExecutor(min(workers, len(chunks)), mp_context=get_context("spawn")) as pool:
+    context = get_context("spawn")
+    stop = context.Event()
+    with ProcessPoolExecutor(
+        min(workers, len(chunks)), mp_context=context, initializer=begin_process, initargs=(stop,)
+    ) as pool:
         waiting = iter(chunks)
         running: set[Future[Any]] = set()
         try:
@@ -279,6 +283,8 @@ def _spread(
                 "workers. What was kept is there: the same command goes on from it."
             ) from error
         finally:
+            # Leaving waits for the processes; they end after the object that they are at.
+            stop.set()
             for future in running:
                 future.cancel()
 
