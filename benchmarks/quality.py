@@ -148,7 +148,7 @@ click's proposals, as in DISNet's own tables, and no user can do better. "Less r
 on the same objects with its 95 % bootstrap interval (over images, or objects where there are fewer than ten images).
 Seconds per click are of one thread; "all" is the set's time on the clock.
 
-Hardware: {hardware}.
+Hardware: {hardware}.{note}
 """
 
 
@@ -190,9 +190,11 @@ def main() -> None:
     parser.add_argument("--methods", nargs="+", default=list(METHODS))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--runs", type=Path, default=TOP / "runs" / "quality", help="keeps every object's result")
+    parser.add_argument("--note", help="a sentence about the measurement, for the head of docs/results.md")
     parser.add_argument("--write", action="store_true", help="measure nothing, write the documents alone")
     given = parser.parse_args()
-    found = read_results()
+    found, note = read_results()
+    note = note if given.note is None else given.note
     if not given.write:
         if given.data is None:
             parser.error("name the folder of the data sets, or --write")
@@ -212,8 +214,9 @@ def main() -> None:
             for text in reports:
                 if text != BASELINE and BASELINE in reports:
                     found[name][text]["less_baseline"] = _less(reports[BASELINE], reports[text])
-            write_results(found)
-    write_documents(found)
+            write_results(found, note)
+    write_results(found, note)
+    write_documents(found, note)
 
 
 def _entry(report: Report, workers: int, seconds: float | None, before: dict[str, Any]) -> dict[str, Any]:
@@ -251,20 +254,25 @@ def _commit() -> str:
     return said.stdout.strip() or "no commit"
 
 
-def read_results() -> dict[str, dict[str, dict[str, Any]]]:
-    """Return what docs/results.json holds: set, method, measures."""
+def read_results() -> tuple[dict[str, dict[str, dict[str, Any]]], str]:
+    """Return what docs/results.json holds: set, method, measures; and the note about the measurement."""
     file = DOCS / "results.json"
-    return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return kept.get("sets", {}), kept.get("note", "")
 
 
-def write_results(found: dict[str, Any]) -> None:
-    """Keep the measures of all sets."""
-    (DOCS / "results.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+def write_results(found: dict[str, Any], note: str) -> None:
+    """Keep the measures of all sets, in the order of the table."""
+    order = {
+        name: {text: found[name][text] for text in METHODS if text in found[name]} for name in SETS if name in found
+    }
+    text = json.dumps({"note": note, "sets": order}, indent=1)
+    (DOCS / "results.json").write_text(text + "\n", encoding="utf-8")
 
 
-def write_documents(found: dict[str, Any]) -> None:
+def write_documents(found: dict[str, Any], note: str) -> None:
     """Write docs/results.md, and the README's table between its two marks."""
-    (DOCS / "results.md").write_text(document(found), encoding="utf-8")
+    (DOCS / "results.md").write_text(document(found, note), encoding="utf-8")
     readme = TOP / "README.md"
     text = readme.read_text(encoding="utf-8")
     head, _, rest = text.partition(BEGIN)
@@ -282,11 +290,11 @@ def readme_table(found: dict[str, Any]) -> str:
     return "".join(lines)
 
 
-def document(found: dict[str, Any]) -> str:
+def document(found: dict[str, Any], note: str) -> str:
     """Return docs/results.md."""
     entries = [entry for row in found.values() for entry in row.values()]
     hardware = sorted({entry["hardware"] for entry in entries})
-    parts = [_HEAD.format(hardware="; ".join(hardware))]
+    parts = [_HEAD.format(hardware="; ".join(hardware), note=f" {note}" if note else "")]
     for name, row in SETS.items():
         if found.get(name):
             parts.append(_section(row, found[name]))

@@ -31,17 +31,17 @@ def test_the_page_on_the_methods_is_what_the_table_says() -> None:
 
 def test_the_table_of_results_is_that_of_the_last_measurement() -> None:
     quality = runpy.run_path(str(TOP / "benchmarks" / "quality.py"))
-    found = quality["read_results"]()
+    found, note = quality["read_results"]()
     readme = (TOP / "README.md").read_text(encoding="utf-8")
     table = readme.partition(quality["BEGIN"] + "\n")[2].partition(quality["END"])[0]
     assert table == quality["readme_table"](found), "run python benchmarks/quality.py --write"
     written = (TOP / "docs" / "results.md").read_text(encoding="utf-8")
-    assert written == quality["document"](found), "run python benchmarks/quality.py --write"
+    assert written == quality["document"](found, note), "run python benchmarks/quality.py --write"
 
 
 def test_every_bundled_network_was_measured_as_it_is_now() -> None:
     quality = runpy.run_path(str(TOP / "benchmarks" / "quality.py"))
-    found = quality["read_results"]()
+    found, _ = quality["read_results"]()
     for name, row in quality["SETS"].items():
         for text in row.methods or quality["METHODS"]:
             method = text.partition(":")[0]
