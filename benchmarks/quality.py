@@ -298,7 +298,19 @@ def document(found: dict[str, Any], note: str) -> str:
     for name, row in SETS.items():
         if found.get(name):
             parts.append(_section(row, found[name]))
-    return "\n".join(parts)
+    return "\n".join([*parts, _settings(found)])
+
+
+def _settings(found: dict[str, Any]) -> str:
+    """Return the last section: what each method was run with."""
+    lines = [_line("method", "weights, SHA-256", "options"), _line("---", "---", "---")]
+    for text in METHODS:
+        entries = [row[text] for row in found.values() if text in row]
+        for sha in dict.fromkeys(entry["weights_sha256"] for entry in entries):
+            options = next(entry["options"] for entry in entries if entry["weights_sha256"] == sha)
+            told = ", ".join(f"{name} {value}" for name, value in options.items())
+            lines.append(_line(f"`{text}`", "none" if sha is None else f"`{sha[:16]}`", told))
+    return f"## Settings\n\n{''.join(lines)}"
 
 
 def _measures(row: QualitySet, entries: Sequence[dict[str, Any]]) -> list[str]:
