@@ -143,24 +143,39 @@ def evaluate_contestants(
     else:
         bench.forget()
         _spread(setup, chunks, workers, threads, take, bad_input)
-    order = [(place.name, place.plane, place.object_id) for _, places in images for place in places]
-    left_out = len(bad_input.paths) or None if bad_input is not None else None
-    today = datetime.now().astimezone().date().isoformat()
-    reports = [
-        Report(
-            [results[one] for one in order if one in results],
-            setup.protocol.max_clicks,
-            setup.protocol.target_iou,
-            {**given, "files_left_out": left_out, "date": today, "hardware": machine()},
-            setup.protocol.prompt,
-            setup.protocol.levels,
-        )
-        for given, results in zip(settings, found, strict=True)
-    ]
+    reports = _reports(setup, settings, found, images, bad_input)
     if not any(report.results for report in reports):
         said = f" {bad_input.found[0].sentence}" if bad_input is not None and bad_input.found else ""
         raise ImageError(f"Not one image of {chosen.data} could be read.{said}")
     return reports
+
+
+def _reports(
+    setup: Setup,
+    settings: Sequence[dict[str, Any]],
+    found: Sequence[dict[Identity, ObjectResult]],
+    images: Sequence[tuple[str, Sequence[ObjectPlace]]],
+    bad_input: BadInput | None,
+) -> list[Report]:
+    """Put the results of each contestant in the order of the objects, whoever was done first."""
+    order = [(place.name, place.plane, place.object_id) for _, places in images for place in places]
+    besides = {
+        "files_left_out": len(bad_input.paths) or None if bad_input is not None else None,
+        "date": datetime.now().astimezone().date().isoformat(),
+        "hardware": machine(),
+    }
+    protocol = setup.protocol
+    return [
+        Report(
+            [results[one] for one in order if one in results],
+            protocol.max_clicks,
+            protocol.target_iou,
+            {**given, **besides},
+            protocol.prompt,
+            protocol.levels,
+        )
+        for given, results in zip(settings, found, strict=True)
+    ]
 
 
 def check_setup(setup: Setup) -> None:
