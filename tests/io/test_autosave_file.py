@@ -173,3 +173,25 @@ def test_autosaves_lie_beside_the_image_and_are_found(tmp_path: Path, user_folde
     assert not beside.exists()
     gone = places_for(str(tmp_path / "not there" / "cell.png"), "cell")[0]
     assert gone.parent == user_folder.with_name("autosave")
+
+
+def test_facts_of_the_session_are_there_and_are_written_only_when_they_change(tmp_path: Path) -> None:
+    path = tmp_path / "work.iseg-autosave"
+    writer = AutosaveWriter(path, IMAGE)
+    labels, going = steps(2)
+    # Alone they are nothing to keep.
+    writer.write((), labels, (), {"current_class": "cell"})
+    assert not path.exists()
+    (objects, box), (more, _) = going
+    labels[box] = 1
+    writer.write(objects, labels, blocks_in(SHAPE, box))
+    assert read_autosave(path).facts == {"current_class": "cell"}
+    size = path.stat().st_size
+    writer.write(objects, labels, (), {"current_class": "cell"})
+    assert path.stat().st_size == size
+    facts = {"classes": [{"name": "Zelle", "colour": "#112233"}]}
+    writer.write(objects, labels, (), facts)
+    writer.write(more, labels, ())
+    found = read_autosave(path)
+    assert found.facts == facts
+    assert found.objects == tuple(item for _, item in more)

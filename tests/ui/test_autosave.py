@@ -86,6 +86,8 @@ def test_work_is_restored_after_a_kill(
     hand.wait_for_note(notes, "2 of 2 objects were restored")
     settle(hand)
     assert not hand.widget.banner.isVisible()
+    classes = hand.widget.controller.classes
+    assert (classes.names, classes.colour("nucleus"), classes.current) == (["nucleus"], "#123456", "nucleus")
     first, begun = then.objects
     assert [prompt.positive for prompt in first.prompts] == [True, False]
     assert [prompt.positive for prompt in begun.prompts] == [True, False]

@@ -41,6 +41,8 @@ def main(image: str) -> None:
     viewer.reset_view()
     end = time.monotonic() + 0.5
     wait(lambda: time.monotonic() > end)
+    controller.classes.add("nucleus", "#123456")
+    controller.classes.choose("nucleus")
     click(20, 25)
     click(5, 60, Qt.MouseButton.RightButton)
     controller.accept()

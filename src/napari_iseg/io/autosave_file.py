@@ -23,7 +23,7 @@ from napari_iseg.io.files import replacing
 from napari_iseg.io.session_file import object_from_values, object_to_values
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -86,12 +86,15 @@ class Autosave:
         (grid of the image) uint16 labels of the finished objects and of what was painted.
     time
         When the last step was written, in ISO 8601.
+    facts
+        Of the whole session, such as its classes with their colours; empty where the file is of an older version.
     """
 
     image: SavedImage
     objects: tuple[SavedObject, ...]
     labels: NDArray[np.uint16] = field(repr=False)
     time: str = ""
+    facts: dict[str, Any] = field(default_factory=dict)
 
 
 def blocks_in(shape: Sequence[int], box: Sequence[slice] | None = None) -> Iterator[Block]:
@@ -128,6 +131,7 @@ class AutosaveWriter:
         self._image = image
         self._objects: dict[int, SavedObject] = {}
         self._sums: dict[Block, int] = {}
+        self._facts: dict[str, Any] = {}
         self._size = self._base = 0
 
     @property
@@ -135,7 +139,13 @@ class AutosaveWriter:
         """Whether there is nothing to keep."""
         return not self._objects and not self._sums
 
-    def write(self, objects: Sequence[tuple[int, SavedObject]], labels: Any, suspects: Iterable[Block]) -> None:
+    def write(
+        self,
+        objects: Sequence[tuple[int, SavedObject]],
+        labels: Any,
+        suspects: Iterable[Block],
+        facts: Mapping[str, Any] | None = None,
+    ) -> None:
         """Bring the file up to date; only what differs from it is written.
 
         Parameters
@@ -146,6 +156,8 @@ class AutosaveWriter:
             (grid of the image) label array.
         suspects
             The blocks whose pixels may have changed.
+        facts
+            Of the whole session, ready for JSON; None leaves those that there are.
 
         Raises
         ------
@@ -153,6 +165,9 @@ class AutosaveWriter:
             If the file cannot be written; what it held before is still there, and the next call writes everything.
         """
         step = self._step(dict(objects), labels, suspects)
+        if facts is not None and dict(facts) != self._facts:
+            self._facts = dict(facts)
+            step = {"drop": [], "put": [], "blocks": [], **(step or {}), "facts": self._facts}
         if self.is_empty:
             self.remove()
         elif step is not None or self._size == 0:
@@ -197,7 +212,8 @@ class AutosaveWriter:
         self._size = 0
         with replacing(self.path) as temporary, temporary.open("wb") as file:
             now = datetime.now(UTC).isoformat(timespec="seconds")
-            file.write(_line(image) + _line({"time": now, "drop": [], "put": put, "blocks": []}))
+            facts = {"facts": self._facts} if self._facts else {}
+            file.write(_line(image) + _line({"time": now, "drop": [], "put": put, "blocks": [], **facts}))
             for block in self._sums:
                 packed = _packed(block, _block(labels, block))
                 file.write(_line({"time": now, "drop": [], "put": [], "blocks": [packed]}))
@@ -250,6 +266,7 @@ def read_autosave(path: Path) -> Autosave:
             labels = np.zeros(image.shape, np.uint16)
             objects: dict[int, SavedObject] = {}
             time = ""
+            facts: dict[str, Any] = {}
             for step in lines:
                 for key in step["drop"]:
                     objects.pop(key, None)
@@ -257,14 +274,14 @@ def read_autosave(path: Path) -> Autosave:
                     objects[key] = object_from_values(values, f"{path}: object {key}")
                 for block in step["blocks"]:
                     _unpack(block, labels)
-                time = step["time"]
+                time, facts = step["time"], step.get("facts", facts)
     except IsegError:
         raise
     except OSError as error:
         raise ImageError(f"The autosave {path} cannot be read ({error.strerror}).") from error
     except (KeyError, TypeError, ValueError, zlib.error) as error:
         raise ImageError(f"The autosave {path} does not hold what it should: {error}.") from error
-    return Autosave(image, tuple(sorted(objects.values(), key=lambda item: not item.finished)), labels, time)
+    return Autosave(image, tuple(sorted(objects.values(), key=lambda item: not item.finished)), labels, time, facts)
 
 
 def _line(values: dict[str, Any]) -> bytes:

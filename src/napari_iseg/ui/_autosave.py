@@ -13,6 +13,7 @@ from napari_iseg.errors import IsegError
 from napari_iseg.io.autosave_file import AutosaveWriter, SavedImage, blocks_in
 from napari_iseg.io.autosave_places import forget, places_for, remember
 from napari_iseg.ui._saved import Numbers, image_of, numbered_objects
+from napari_iseg.ui._session_facts import session_facts
 from napari_iseg.zoo.weights import weights_sha256
 
 if TYPE_CHECKING:
@@ -65,6 +66,7 @@ class Autosaver:
         self._timer.setInterval(_SOON_MS)
         self._timer.timeout.connect(self._write)
         controller.changed.connect(self._soon)
+        controller.classes.changed.connect(self._soon)
 
     def has_unsaved(self, project: Project) -> bool:
         """Whether a project holds something that no session file and no export has."""
@@ -126,10 +128,11 @@ class Autosaver:
             kept.again = True
             return
         objects = self._objects(project)
-        if objects == kept.objects and not kept.suspects and not kept.done:
+        facts = session_facts(self._controller.classes, self._controller.guard, project.facts)
+        if objects == kept.objects and facts == kept.facts and not kept.suspects and not kept.done:
             return
         nothing_new = objects == kept.saved and not kept.painted
-        kept.objects = objects
+        kept.objects, kept.facts = objects, facts
         suspects, kept.suspects = kept.suspects, set()
         kept.is_writing, kept.again = True, False
         # Whoever asks from now on wants what comes after this.
@@ -155,7 +158,7 @@ class Autosaver:
                 self._controller.failed.emit(str(error))
 
         self._workers.start(
-            lambda _cancelled: keeper.write(objects, labels, suspects, needed=not nothing_new), written, failed
+            lambda _cancelled: keeper.write(objects, labels, suspects, facts, needed=not nothing_new), written, failed
         )
 
 
@@ -168,7 +171,9 @@ class _Keeper:
         self._writer: AutosaveWriter | None = None
         self._lock: QLockFile | None = None
 
-    def write(self, objects: Objects, labels: Any, suspects: set[Block], *, needed: bool) -> Path | None:
+    def write(
+        self, objects: Objects, labels: Any, suspects: set[Block], facts: dict[str, Any], *, needed: bool
+    ) -> Path | None:
         """Bring the file up to date; runs in a thread, never twice at once."""
         writer = self._writer
         if writer is None:
@@ -182,7 +187,7 @@ class _Keeper:
             for number, item in objects
         ]
         if labels is not None:
-            writer.write(noted, labels, suspects)
+            writer.write(noted, labels, suspects, facts)
         if self._is_cleared or not needed:
             writer.remove()
         if writer.path.exists():
@@ -219,6 +224,7 @@ class _Kept:
     def __init__(self, image: SavedImage, soon: Callable[[], None], position: Callable[[], Any]) -> None:
         self.layer: Any = None
         self.objects: Objects | None = None
+        self.facts: dict[str, Any] = {}
         self.saved: Objects = ()
         self.painted = False
         self.suspects: set[Block] = set()

@@ -17,6 +17,7 @@ from napari_iseg.io.readers import get_reader
 from napari_iseg.ui._autosave import lock_of
 from napari_iseg.ui._restoring import Stored, put_back, stored
 from napari_iseg.ui._saved import image_of
+from napari_iseg.ui._session_facts import take_session_facts
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -146,6 +147,8 @@ class Recovery:
             self._viewer.open(source, plugin="napari-iseg" if get_reader(source) else "napari")
             return
         self.offer = None
+        # First, so that the classes of the objects have their colours.
+        project.facts = take_session_facts(self._controller, offer.found.facts)
         back, lost = put_back(self._controller, project, offer.there)
         # Not before what was put back is on the disk again.
         self._autosaver.write_now(project, lambda: _delete(offer.path))
