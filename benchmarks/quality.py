@@ -3,9 +3,9 @@
     python benchmarks/quality.py DATA [--sets grabcut wbc] [--methods cfr-icl disnet] [--workers 2]
 
 DATA is the folder of the data sets. Results of objects are kept in --runs, so that a stopped run goes on; a method
-whose weights or options have changed is done anew. The measures go to docs/results.json, and from there to
-docs/results.md and to the README's table; with --write nothing is measured and the two documents are written from what
-docs/results.json has.
+whose weights or options have changed is done anew, and all are after a commit to src. The measures go to
+docs/results.json, and from there to docs/results.md and to the README's table; with --write nothing is measured and the
+two documents are written from what docs/results.json has.
 """
 
 from __future__ import annotations
@@ -164,8 +164,9 @@ def measure(
     """Evaluate one method on one set; the seconds are None where a part had been done before."""
     given = setup(data, row, contestant)
     settings = settings_of(given, contestant, 1)
-    # What the numbers hang on names the folder, so that weights that have changed begin a new one.
-    key = json.dumps([settings[name] for name in ("method", "weights_sha256", "options", "proposals", "version")])
+    # What the numbers hang on names the folder, so that weights, options or code that have changed begin a new one.
+    hangs_on = ("method", "weights_sha256", "options", "proposals", "version")
+    key = json.dumps([*(settings[name] for name in hangs_on), _commit("src")])
     kept = KeptResults(runs / f"{row.name}-{contestant.method}-{sha256(key.encode()).hexdigest()[:8]}")
     states: list[int] = []
     start = time.perf_counter()
@@ -249,8 +250,10 @@ def _rounded(value: Any) -> Any:
     return round(value, 4) if isinstance(value, float) else value
 
 
-def _commit() -> str:
-    said = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=TOP, capture_output=True, text=True, check=False)
+def _commit(folder: str = ".") -> str:
+    """Return the last commit that changed a folder of the project."""
+    command = ["git", "log", "-1", "--format=%h", "--", folder]
+    said = subprocess.run(command, cwd=TOP, capture_output=True, text=True, check=False)
     return said.stdout.strip() or "no commit"
 
 

@@ -14,6 +14,7 @@ from tests.methods import tiny_predictor
 
 from napari_iseg.errors import ExportError, ImageError, OptionError, UnknownNameError
 from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder, evaluate_object, evaluate_objects
+from napari_iseg.evaluation.report_file import write_reports
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Choice, Click, iou
@@ -125,7 +126,7 @@ def test_a_folder_becomes_a_report(data, tmp_path):
     assert report.nof(0.9) == 0
     assert report.mean_iou(1) > 0.9
     assert report.mean_iou(2) is None
-    report.write_json(tmp_path / "out.json")
+    write_reports(tmp_path / "out.json", [report])
     kept = json.loads((tmp_path / "out.json").read_text())
     assert kept["summary"]["NoC@90"] == 1.0
     assert "NoC@95" not in kept["summary"]
@@ -193,13 +194,13 @@ def test_the_time_of_a_click_is_over_all_clicks():
 def test_a_report_without_a_single_click_is_still_json(tmp_path):
     report = Report([ObjectResult(error="RuntimeError: no")])
     assert math.isnan(report.seconds_per_prompt)
-    report.write_json(tmp_path / "out.json")
+    write_reports(tmp_path / "out.json", [report])
     assert json.loads((tmp_path / "out.json").read_text())["summary"]["seconds_per_click"] is None
 
 
 def test_a_report_that_cannot_be_written(tmp_path):
-    with pytest.raises(ExportError, match="choose another place"):
-        Report([ObjectResult(ious=[0.9], seconds=[1.0])]).write_json(tmp_path / "missing" / "out.json")
+    with pytest.raises(ExportError, match="choose another one"):
+        write_reports(tmp_path / "missing" / "out.json", [Report([ObjectResult(ious=[0.9], seconds=[1.0])])])
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from napari_iseg.evaluation.failures import replay
 from napari_iseg.evaluation.metrics import matting_errors
 from napari_iseg.evaluation.prompt_kinds import PROMPT_KINDS, check_prompt
 from napari_iseg.evaluation.remarks import remarks
+from napari_iseg.evaluation.report_file import write_reports
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Click, MaskPrompt, iou, next_click
@@ -146,7 +147,7 @@ def test_objects_without_a_defective_mask_are_named_and_left_out_of_the_count(da
     assert summary["NoC@90"] == np.mean([len(one.ious) for one in large]) < 20
     (sentence,) = remarks(report)
     assert sentence.startswith("2 objects have no initial mask and are not in the table, the first object 2 of 'a'")
-    report.write_json(tmp_path / "out.json")
+    write_reports(tmp_path / "out.json", [report])
     kept = json.loads((tmp_path / "out.json").read_text())["results"]
     starts = [MaskRuns.from_values(one["start"]) if "start" in one else None for one in kept]
     assert starts == [one.start for one in report.results]

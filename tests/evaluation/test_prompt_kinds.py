@@ -13,6 +13,7 @@ from tests.methods import tiny_predictor
 from napari_iseg.errors import OptionError, UnknownNameError
 from napari_iseg.evaluation import ObjectResult, Report, evaluate_folder, evaluate_object, evaluate_objects
 from napari_iseg.evaluation.prompt_kinds import LEVELS, check_prompt, chosen_levels
+from napari_iseg.evaluation.report_file import write_reports
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Box, Click, MaskPrompt, Scribble, iou
@@ -267,7 +268,7 @@ def test_what_cannot_be_given_is_said_before_the_data_are_read(arguments, error,
 
 
 def written(report, folder):
-    report.write_json(folder / "out.json")
+    write_reports(folder / "out.json", [report])
     return json.loads((folder / "out.json").read_text())
 
 

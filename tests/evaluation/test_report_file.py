@@ -92,7 +92,7 @@ def test_several_reports_of_every_kind_come_back_in_order(tmp_path):
 
 def test_a_file_of_the_report_itself_is_read(tmp_path):
     report = other_kinds()[1]
-    report.write_json(tmp_path / "plain.json")
+    write_reports(tmp_path / "plain.json", [report])
     (back,) = read_reports(tmp_path / "plain.json")
     same(report.results[0], back.results[0])
     assert (back.prompt, back.max_clicks, back.target_iou) == ("scribble", 10, 0.95)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import csv
 import json
-import time
 
 import imageio.v3 as iio
 import numpy as np
 import pytest
 
 from napari_iseg.errors import ExportError, ImageError, OptionError
-from napari_iseg.evaluation.bench import Protocol, Selection, Setup
+from napari_iseg.evaluation import bench
+from napari_iseg.evaluation.bench import Chunk, Protocol, Selection, Setup
 from napari_iseg.evaluation.contestants import parse_contestants
 from napari_iseg.evaluation.kept import LINES, REPORT, SETTINGS, TABLE, KeptResults
 from napari_iseg.evaluation.report_file import read_reports
@@ -97,21 +97,35 @@ def test_a_stopped_run_goes_on_where_it_was_and_ends_with_the_same_numbers(data,
     assert numbers(read_reports(tmp_path / "run" / REPORT)) == numbers(whole)
 
 
-def test_stopping_does_not_wait_for_what_other_processes_have_still_to_do(data, tmp_path):
-    kept = KeptResults(tmp_path / "run")
-    # Two pieces for two processes, of sixteen objects with twenty clicks each: long after the first piece's end.
-    given = setup(data, "geodesic,random-walker", max_clicks=20, target_iou=1.01)
-    begun = []
+class StopLater:
+    """An event that is set while a process is at its third object."""
 
-    def progress(now):
-        begun.append(time.monotonic())
-        if now.done:
-            raise StoppedError
+    def __init__(self):
+        self.asked = 0
 
+    def is_set(self):
+        self.asked += 1
+        return self.asked > 3
+
+
+def test_a_process_that_is_told_to_stop_ends_after_the_object_that_it_is_at(data, monkeypatch):
+    given = setup(data, "geodesic")
+    ((name, places), _) = given.selection.open(None).places()
+    chunk = Chunk(name, (), tuple(places[:16]), (tuple(range(16)),))
+    monkeypatch.setattr(bench, "_told", [StopLater()])
+    assert [result.object_id for _, result in bench.run_chunk(given, chunk, 1).results] == [
+        place.object_id for place in places[:3]
+    ]
+    # Nothing more is begun: what waited in the pool ends at once.
+    assert not bench.run_chunk(given, chunk, 1).results
+    bench._bench.cache_clear()
+
+
+def test_stopping_a_run_of_several_processes_keeps_what_they_had_handed_over(data, tmp_path):
+    given, folder = setup(data, "geodesic"), tmp_path / "run"
     with pytest.raises(StoppedError):
-        evaluate_contestants(given, workers=2, threads=1, kept=kept, progress=progress)
-    first_piece, after = begun[1] - begun[0], time.monotonic() - begun[1]
-    assert after < first_piece / 3
+        evaluate_contestants(given, workers=2, threads=1, kept=KeptResults(folder), progress=stop_after(3))
+    assert len((folder / LINES).read_text().splitlines()) == 3
 
 
 def test_a_line_that_was_being_written_is_done_again(data, tmp_path):

@@ -39,8 +39,6 @@ __all__ = [
     "torch_threads",
 ]
 
-_log = logging.getLogger(__name__)
-
 # Of a process that runs chunks: a pool hands an event over at a process's start only.
 _told: list[Event] = []
 
@@ -234,6 +232,8 @@ def _pending(
 def begin_process(stop: Event) -> None:
     """Prepare a process that will run chunks: it ends when it is told to, not by the keys that stop a command."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    # The first process has said everything about the data; these would say it again.
+    logging.getLogger("napari_iseg").setLevel(logging.ERROR)
     _told.append(stop)
 
 
@@ -268,8 +268,6 @@ def _is_stopped() -> bool:
 
 @lru_cache(maxsize=1)
 def _bench(setup: Setup) -> Bench:
-    # The first process has said everything about the data; these would say it again.
-    logging.getLogger("napari_iseg").setLevel(logging.ERROR)
     return Bench(setup)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from rich.table import Table
 
-from napari_iseg.errors import ExportError
 from napari_iseg.evaluation import metrics
 from napari_iseg.evaluation.initial_masks import INITIAL_IOU
 from napari_iseg.evaluation.prompt_kinds import LEVELS, UNTIL_GOOD, given_word
@@ -19,7 +17,6 @@ from napari_iseg.io.prompt_values import prompt_to_values
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from pathlib import Path
 
     from napari_iseg.evaluation.paired import PairedDifference
     from napari_iseg.evaluation.prompt_kinds import PromptKind
@@ -144,20 +141,6 @@ class Report:
         """Return mIoU@1, mIoU@2 and so on, as far as every object has them: all with a target above 1."""
         means = map(self.mean_iou, range(1, self.max_clicks + 1))
         return [mean for mean in takewhile(lambda mean: mean is not None, means) if mean is not None]
-
-    def write_json(self, path: Path) -> None:
-        """Write everything as JSON.
-
-        Raises
-        ------
-        ExportError
-            If the file cannot be written.
-        """
-        try:
-            path.write_text(json.dumps(self.as_dict(), indent=1, default=str, allow_nan=False) + "\n", encoding="utf-8")
-        except OSError as error:
-            reason = error.strerror or error
-            raise ExportError(f"The report cannot be written to {path} ({reason}); choose another place.") from error
 
     @property
     def unit(self) -> str:

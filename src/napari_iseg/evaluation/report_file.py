@@ -28,7 +28,7 @@ _LIMITS = ("max_clicks", "target_iou")
 
 
 def read_reports(path: str | Path) -> list[Report]:
-    """Read the reports that :func:`write_reports` or :meth:`Report.write_json` wrote.
+    """Read the reports that :func:`write_reports` wrote.
 
     Parameters
     ----------

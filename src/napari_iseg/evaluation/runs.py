@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
@@ -43,8 +42,6 @@ _AT_ONCE = 16
 _WORTH_PROCESSES = 40
 # Each holds torch and every network, half a gigabyte and more.
 _MOST_WORKERS = 4
-
-_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
