@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING
 
 import napari.settings
@@ -59,7 +60,7 @@ def test_holes_and_parts_follow_at_once_and_are_accepted_and_taken_back(
     hand.press(Qt.Key.Key_Q)
     assert np.array_equal(hand.layer("Objects").data, disc(0))
     (record,) = hand.widget.controller.finished
-    assert record.refinement == MaskRefinement(fill_holes=True, one_part=True)
+    assert record.refinement == MaskRefinement(keep_clicks=True, fill_holes=True, one_part=True)
     hand.widget.mask_options.holes_box.click()
     hand.undo()
     assert hand.widget.mask_options.holes_box.isChecked(), "the object keeps the options it was accepted with"
@@ -70,6 +71,28 @@ def test_holes_and_parts_follow_at_once_and_are_accepted_and_taken_back(
     assert np.array_equal(hand.widget.controller.project.labels()[0] > 0, smooth)
     hand.widget.mask_options.smoothing_slider.setValue(0)
     assert np.array_equal(hand.mask, disc(0))
+
+
+def test_a_click_counts_that_the_method_does_not_follow(
+    open_hand: Callable[..., Hand], discs: np.ndarray, predictor: FloodPredictor
+) -> None:
+    hand = open_hand(discs)
+    hand.click(12, 25)
+    hand.click(16, 25, right=True)
+    hand.click(71, 90)
+    hand.wait()
+    asked = len(predictor.asked)
+    counted = hand.mask
+    assert not counted[16, 25]
+    assert counted[71, 90], "beyond all that the method looked at"
+    assert counted[12, 25]
+    hand.widget.mask_options.clicks_box.click()
+    assert np.array_equal(hand.mask, HOLED), "as the method answered"
+    assert "clicks as answered" in hand.widget.mask_options.folded.toggleButton().text()
+    hand.widget.mask_options.clicks_box.click()
+    assert len(predictor.asked) == asked
+    hand.press(Qt.Key.Key_Q)
+    assert np.array_equal(hand.layer("Objects").data > 0, counted)
 
 
 def test_an_excluded_hole_stays(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
@@ -143,10 +166,12 @@ def test_a_busy_sign_with_a_cancel_button_comes_after_a_moment(
 ) -> None:
     hand = open_hand(discs)
     predictor.seconds = 1.0
+    start = time.perf_counter()
     hand.click(12, 25)
     hand.qtbot.wait(60)
     button = hand.widget.status.cancel_button
-    assert not button.isVisible()
+    # On a machine that is busy with something else the moment may be over already.
+    assert not button.isVisible() or time.perf_counter() - start > 0.15
     hand.qtbot.waitUntil(button.isVisible, timeout=700)
     hand.qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     assert hand.widget.controller.work.prompts == ()

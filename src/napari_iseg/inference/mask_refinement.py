@@ -1,4 +1,4 @@
-"""From probabilities to the mask: threshold, rounded edge, filled holes, one part; changing them asks no method again.
+"""From probabilities to the mask: threshold, rounded edge, clicks that count, holes, parts; no method is asked again.
 
 What the user said himself always holds: a hole with an excluding prompt in it stays, a part with an including prompt on
 it stays, and a mask that the user gave is taken as it is.
@@ -13,6 +13,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_iseg.errors import OptionError
+from napari_iseg.inference.click_consistency import with_clicks_kept
 from napari_iseg.interactions import Click, MaskPrompt, Scribble
 from napari_iseg.interactions.drawing import draw_stroke
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.interactions import Prompt
 
-__all__ = ["MOST_SMOOTHING", "PLAIN", "MaskRefinement", "refine"]
+__all__ = ["MOST_SMOOTHING", "PLAIN", "USUAL", "MaskRefinement", "refine"]
 
 MOST_SMOOTHING = 10.0
 """The largest smoothing, in pixels."""
@@ -44,6 +45,9 @@ class MaskRefinement:
     ----------
     smoothing
         Standard deviation, in pixels, of the Gaussian that rounds the edge, from 0 (off) to ``MOST_SMOOTHING``.
+    keep_clicks
+        Whether the mask is changed around clicks that it contradicts
+        (:func:`napari_iseg.inference.click_consistency.with_clicks_kept`).
     fill_holes
         Whether holes are filled, except those with an excluding click or scribble in them.
     one_part
@@ -56,6 +60,7 @@ class MaskRefinement:
     """
 
     smoothing: float = 0.0
+    keep_clicks: bool = False
     fill_holes: bool = False
     one_part: bool = False
 
@@ -65,7 +70,7 @@ class MaskRefinement:
 
     def __bool__(self) -> bool:
         """Whether it does anything."""
-        return self.smoothing > 0 or self.fill_holes or self.one_part
+        return self != PLAIN
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> MaskRefinement:
@@ -81,7 +86,7 @@ class MaskRefinement:
             return cls(**said)
         except TypeError as error:
             raise OptionError(
-                f"The refinement of a mask has smoothing, fill_holes and one_part; {said!r} was given."
+                f"The refinement of a mask has smoothing, keep_clicks, fill_holes and one_part; {said!r} was given."
             ) from error
 
     def facts(self) -> dict[str, Any]:
@@ -90,7 +95,10 @@ class MaskRefinement:
 
 
 PLAIN = MaskRefinement()
-"""Nothing but the threshold."""
+"""Nothing but the threshold, as in the published evaluations."""
+
+USUAL = MaskRefinement(keep_clicks=True)
+"""What a window begins with."""
 
 
 def refine(mask: NDArray[np.bool_], refinement: MaskRefinement, prompts: Sequence[Prompt]) -> NDArray[np.bool_]:
@@ -112,11 +120,14 @@ def refine(mask: NDArray[np.bool_], refinement: MaskRefinement, prompts: Sequenc
     """
     if not refinement or (prompts and isinstance(prompts[-1], MaskPrompt)) or not mask.any():
         return mask
-    margin = int(np.ceil(_REACH * refinement.smoothing)) + 1
-    box = _box(mask, margin)
-    part = mask[box]
     if refinement.smoothing > 0:
-        part = _smooth(part, refinement.smoothing)
+        mask = _smoothed(mask, refinement.smoothing)
+    if refinement.keep_clicks:
+        mask = with_clicks_kept(mask, prompts)
+    if not (refinement.fill_holes or refinement.one_part):
+        return mask
+    box = _box(mask, 1)
+    part = mask[box]
     if refinement.fill_holes:
         part = _fill(part, _touched(prompts, mask.shape, box, positive=False))
     if refinement.one_part:
@@ -135,8 +146,16 @@ def _box(mask: NDArray[np.bool_], margin: int) -> tuple[slice, slice]:
     )
 
 
+def _smoothed(mask: NDArray[np.bool_], sigma: float) -> NDArray[np.bool_]:
+    """Round the edge of a mask that is not empty."""
+    box = _box(mask, int(np.ceil(_REACH * sigma)) + 1)
+    smooth = np.zeros_like(mask)
+    smooth[box] = _smooth(mask[box], sigma)
+    return smooth
+
+
 def _smooth(mask: NDArray[np.bool_], sigma: float) -> NDArray[np.bool_]:
-    """Round the edge: the Gaussian of the mask, at one half. The plane's border repeats the pixels next to it."""
+    """Return the Gaussian of the mask, at one half. The plane's border repeats the pixels next to it."""
     reach = int(np.ceil(_REACH * sigma))
     smooth = mask.copy()
     for row in range(0, mask.shape[0], _TILE):

@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_iseg.errors import IsegError
 from napari_iseg.inference.encoded_image import EncodedImage
-from napari_iseg.inference.mask_refinement import PLAIN
+from napari_iseg.inference.mask_refinement import USUAL
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.ui._loading import with_options
@@ -72,7 +72,7 @@ class Answering:
     def __init__(self, workers: Workers, load: Callable[[MethodChoice], Loaded]) -> None:
         self.choice = MethodChoice(next(iter(METHODS)))
         self.threshold = self.choice.options.threshold
-        self.refinement = PLAIN
+        self.refinement = USUAL
         self.auto_run = True
         self.milliseconds: float | None = None
         self.failure = ""

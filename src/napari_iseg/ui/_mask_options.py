@@ -1,4 +1,4 @@
-"""What happens to the mask after the method: smoothing, holes, parts; whether confidence is shown; when to run."""
+"""What happens to the mask after the method: smoothing, clicks, holes, parts. Shown confidence, and when to run."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ class MaskOptions(QWidget):
         self.smoothing_slider.setValue(refinement.smoothing)
         self.smoothing_slider.blockSignals(False)
         for box, checked in (
+            (self.clicks_box, refinement.keep_clicks),
             (self.holes_box, refinement.fill_holes),
             (self.part_box, refinement.one_part),
             (self.confidence_box, self._confidence.wanted),
@@ -87,6 +88,8 @@ class MaskOptions(QWidget):
         controller = self._controller
         if refinement.smoothing:
             yield f"smooth {refinement.smoothing:g}"
+        if not refinement.keep_clicks:
+            yield "clicks as answered"
         if refinement.fill_holes:
             yield "no holes"
         if refinement.one_part:
@@ -110,6 +113,9 @@ class MaskOptions(QWidget):
         slider.setAccessibleName("Smoothing")
         slider.valueChanged.connect(lambda value: self._set(smoothing=float(value)))
         self.smoothing_slider = slider
+        self.clicks_box: Any = QCheckBox("Clicks always count")
+        self.clicks_box.setToolTip("Change the mask around a click that the method did not follow.")
+        self.clicks_box.toggled.connect(lambda on: self._set(keep_clicks=bool(on)))
         self.holes_box: Any = QCheckBox("Fill holes")
         self.holes_box.setToolTip("Fill what the object encloses, except where you excluded something.")
         self.holes_box.toggled.connect(lambda on: self._set(fill_holes=bool(on)))
@@ -126,9 +132,10 @@ class MaskOptions(QWidget):
         grid.addWidget(self.smoothing_slider, 0, 1)
         grid.addWidget(self.holes_box, 1, 0)
         grid.addWidget(self.part_box, 1, 1)
-        grid.addWidget(self.auto_box, 2, 0)
+        grid.addWidget(self.clicks_box, 2, 0)
         grid.addWidget(self.confidence_box, 2, 1)
-        tip = "Smoothing, holes, parts, confidence, when to run, and finished objects."
+        grid.addWidget(self.auto_box, 3, 0)
+        tip = "Smoothing, clicks, holes, parts, confidence, when to run, and finished objects."
         self.folded = Fold("Mask options", tip, content)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_iseg.inference.click_consistency import contradicted
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -25,12 +27,21 @@ def mask_colours(colour: str) -> dict[int | None, NDArray[np.float64]]:
 
 
 def grown(window: Window, session: Session) -> tuple[slice, slice]:
-    """Return a window with the margin that smoothing may add to a mask, as far as the plane goes."""
-    margin = int(np.ceil(3 * session.refinement.smoothing)) if 0 not in window.shape else 0
-    return (
-        slice(max(window.row_start - margin, 0), min(window.row_stop + margin, session.shape[0])),
-        slice(max(window.column_start - margin, 0), min(window.column_stop + margin, session.shape[1])),
-    )
+    """Return a window with what the refinement may add to a mask around it, as far as the plane goes."""
+    if 0 in window.shape:
+        return window.slices
+    refinement = session.refinement
+    # A click that the smoothing contradicts lies within its reach of the edge, and turns no more than that beyond it.
+    margin = int(np.ceil(3 * refinement.smoothing)) * (2 if refinement.keep_clicks else 1)
+    ends = np.array([[window.row_start, window.column_start], [window.row_stop, window.column_stop]])
+    ends += [[-margin], [margin]]
+    if refinement.keep_clicks:
+        # No click turns more than a disc as large as the object.
+        reach = int(np.ceil(np.sqrt(window.shape[0] * window.shape[1] / np.pi))) + 1
+        for click in contradicted(session.probability > session.threshold, session.prompts):
+            ends[0], ends[1] = np.minimum(ends[0], np.subtract(click, reach)), np.maximum(ends[1], np.add(click, reach))
+    (top, left), (bottom, right) = np.clip(ends, 0, session.shape)
+    return slice(int(top), int(bottom)), slice(int(left), int(right))
 
 
 def union(box: tuple[slice, slice], other: tuple[slice, slice]) -> tuple[slice, slice]:
