@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import napari.settings
@@ -162,18 +163,38 @@ def test_the_form_of_options_is_made_when_it_is_unfolded(open_hand: Callable[...
     assert options.row("flip").native.isVisible()
 
 
+class _HeldPredictor(FloodPredictor):
+    """Answers when it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.let = threading.Event()
+
+    def predict(self, *args: Any, **options: Any) -> Any:
+        self.let.wait(300)
+        return super().predict(*args, **options)
+
+
 def test_the_turning_sign_does_not_lay_the_dock_out_anew(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
-    hand = open_hand(discs)
-    hand.click(*DISCS[0])
-    hand.wait()
+    held = _HeldPredictor()
+    hand = open_hand(discs, load=lambda _choice: Loaded(held, "CPU"))
     status = hand.widget.findChild(StatusLine)
-    status._spin()
-    hand.qtbot.wait(50)
+    hand.click(*DISCS[0])
+
+    def wait_for_turns(count: int) -> None:
+        seen = [status.sign]
+        while len(seen) <= count:
+            hand.qtbot.waitUntil(lambda: status.sign != seen[-1], timeout=60000)
+            seen.append(status.sign)
+
+    # What the click itself changed in the dock is laid out by then.
+    wait_for_turns(5)
     asked = _LayoutRequests(hand.widget.begin.parentWidget())
-    for _ in range(4):
-        status._spin()
-        hand.qtbot.wait(20)
+    wait_for_turns(5)
     assert asked.count == 0
+    held.let.set()
+    hand.wait()
+    assert status.sign == "●"
 
 
 def test_the_next_object_sets_the_points_once(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:

@@ -58,6 +58,11 @@ class StatusLine(QWidget):
         """The sentence that is shown."""
         return str(self._text.text())
 
+    @property
+    def sign(self) -> str:
+        """The dot that is shown."""
+        return str(self._sign.text())
+
     def show_state(self, controller: Controller) -> None:
         """Say what the controller is doing."""
         state = controller.state
