@@ -47,7 +47,7 @@ def measure(size: int, method: str, clicks: int) -> dict[str, Any]:
     _, widget = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
     controller = widget.controller
     controller.choose_method(method)
-    spin_while(lambda: controller.answering.preparing, 120)
+    spin_while(lambda: controller.preparing, 120)
     rng = np.random.default_rng(0)
     click_to_mask(widget, rng.integers(size, size=2), include=True)
     beats: list[float] = []

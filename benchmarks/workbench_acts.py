@@ -317,7 +317,7 @@ def _docks(viewer: Any) -> list[Any]:
 
 
 def _is_quiet(widget: Any) -> bool:
-    return not (widget.controller.answering.preparing or widget._workers.busy)
+    return not (widget.controller.preparing or widget._workers.busy)
 
 
 def _parse() -> argparse.Namespace:

@@ -142,7 +142,7 @@ class Hand:
 
         def is_quiet() -> bool:
             waiting = any(work.job is not None for p in controller.projects for work in p.works)
-            return not waiting and not controller.answering.preparing and not controller.restoring
+            return not waiting and not controller.preparing and not controller.restoring
 
         self.qtbot.waitUntil(is_quiet, timeout=20000)
 

@@ -35,7 +35,7 @@ def main(theme: str, width: int, height: int, folder: Path) -> None:
 
     def rest(seconds: float = 0.2) -> None:
         end = time.monotonic() + seconds
-        while time.monotonic() < end or controller.answering.preparing or dock._workers.busy:
+        while time.monotonic() < end or controller.preparing or dock._workers.busy:
             QApplication.processEvents()
             time.sleep(0.005)
 

@@ -176,4 +176,4 @@ def test_an_image_that_was_seen_whole_is_so_beside_the_dock(
         return bool((first <= 0).all() and (last >= np.array(image.data.shape) - 1).all())
 
     qtbot.waitUntil(is_whole, timeout=10000)
-    qtbot.waitUntil(lambda: not (widget.controller.answering.preparing or widget._workers.busy), timeout=20000)
+    qtbot.waitUntil(lambda: not (widget.controller.preparing or widget._workers.busy), timeout=20000)

@@ -240,8 +240,10 @@ def test_tips_follow_the_user_and_go_for_good(open_hand: Callable[..., Hand], di
     settings().guidance.tips = True
     hand = open_hand(discs)
     overlay = hand.viewer.canvas.overlays.text
-    assert overlay.text == "1/4  Left-click the object"
+    # Its letters are drawn before, unseen.
+    hand.qtbot.waitUntil(lambda: overlay.text == "1/4  Left-click the object", timeout=60000)
     assert overlay.visible
+    assert overlay.opacity == 1
     hand.click(12, 25)
     assert overlay.text.startswith("2/4")
     hand.click(70, 61, right=True)

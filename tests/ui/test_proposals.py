@@ -134,7 +134,7 @@ def test_the_bundled_matting_weights_give_a_soft_matte_that_other_readers_open(
     hand.widget.controller.choose_method("focalclick-xl")
     layer = hand.viewer.add_image(image, name="image", scale=(0.5, 0.5))
     hand.qtbot.wait(100)
-    hand.qtbot.waitUntil(lambda: not hand.widget.controller.answering.preparing, timeout=90000)
+    hand.qtbot.waitUntil(lambda: not hand.widget.controller.preparing, timeout=90000)
     hand.viewer.reset_view()
     hand.qtbot.wait(300)
     hand.click_data(layer, 45, 60)

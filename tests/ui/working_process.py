@@ -37,7 +37,7 @@ def main(image: str) -> None:
         QTest.mouseClick(canvas.native, button, Qt.KeyboardModifier.NoModifier, place)
         wait(lambda: controller.work is not None and not controller.work.pending)
 
-    wait(lambda: not controller.answering.preparing and controller.work is not None)
+    wait(lambda: not controller.preparing and controller.work is not None)
     viewer.reset_view()
     end = time.monotonic() + 0.5
     wait(lambda: time.monotonic() > end)

@@ -128,5 +128,5 @@ class CanvasClicks:
 
     @told
     def _click(self, position: tuple[float, ...], left: bool, on_next: bool) -> None:
-        if not on_next or self._prompting.begin_next():
-            self._prompting.click(position, left=left)
+        act = self._prompting.click_next if on_next else self._prompting.click
+        act(position, left=left)

@@ -18,6 +18,7 @@ from napari_iseg.ui._accepting import Accepting
 from napari_iseg.ui._answering import Answering
 from napari_iseg.ui._classes import Classes
 from napari_iseg.ui._first_look import with_view
+from napari_iseg.ui._getting_ready import GettingReady
 from napari_iseg.ui._image_changes import follow_pixels
 from napari_iseg.ui._loading import Loaded, load_method
 from napari_iseg.ui._method_choice import MethodChoice
@@ -84,6 +85,8 @@ class Controller:
         Makes unfinished objects finished ones.
     classes
         The kinds of objects to choose from.
+    getting_ready
+        Makes the layers of an image before the first click.
     restoring
         Whether the objects of a session file are being made anew.
     """
@@ -106,6 +109,7 @@ class Controller:
         self.undoing = Undoing(self, viewer, self._edited)
         self.accepting = Accepting(self, self._edited)
         self.slices = Slices(self, workers, self._edited)
+        self.getting_ready = GettingReady(self, workers)
         self.answering.changed.connect(self.changed.emit)
         self.answering.failed.connect(self.failed.emit)
         self.answering.answered.connect(self._on_answered)
@@ -158,7 +162,7 @@ class Controller:
         work = self.work
         if work is None:
             return State.NO_PLANE
-        if self.answering.preparing or self.restoring:
+        if self.preparing or self.restoring:
             return State.PREPARING
         if self.answering.failure:
             return State.FAILED
@@ -167,6 +171,11 @@ class Controller:
         if work.job is not None:
             return State.COMPUTING
         return State.EDITING if work.prompts else State.READY
+
+    @property
+    def preparing(self) -> bool:
+        """Whether the method, a plane or the layers are not ready yet."""
+        return self.answering.preparing or self.getting_ready.busy
 
     @property
     def finished(self) -> list[FinishedObject]:
@@ -219,13 +228,19 @@ class Controller:
 
     def prepare(self) -> None:
         """Load the method and read the plane, in a thread, and make the layers, so that the first click is quick."""
+        project = self.project
+        if project is not None and self.work is not None and not self._closed and not self.getting_ready.busy:
+            project.layers.prepare()
+        self.ask_all()
+        self.changed.emit()
+
+    def ask_all(self) -> None:
+        """Have the waiting prompts of the chosen image answered; the method and the shown plane are loaded for it."""
         project, work = self.project, self.work
         if project is not None and work is not None and not self._closed:
-            project.layers.prepare()
             for each in project.works:
                 if each is work or each.pending:
                     self.answering.ask(project, each)
-        self.changed.emit()
 
     def set_threshold(self, value: float) -> None:
         """Set the probability above which a pixel belongs to the mask, in (0, 1); the masks follow at once."""
@@ -390,6 +405,7 @@ class Controller:
     def close(self) -> None:
         """Let go of the viewer; nothing of what was made is changed."""
         self._closed = True
+        self.getting_ready.stop()
         self.opened.close()
         self.undoing.close()
         self._viewer.dims.events.disconnect(self._on_dims)

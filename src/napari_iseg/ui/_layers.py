@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from napari_iseg.ui._prompt_shapes import PromptShapes
 from napari_iseg.ui._viewer_parts import camera_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from napari.viewer import Viewer
     from numpy.typing import NDArray
@@ -55,6 +56,8 @@ class WorkLayers:
         self._strokes: Any = None
         self.shapes = PromptShapes(self._strokes_layer, lambda: self.is_there(self._strokes), self._pixel, _COLOURS)
         self._given: list[tuple[PlaneAddress, Click]] = []
+        # Prompts that are drawn later; None where they are drawn at once.
+        self._waiting: list[list[tuple[PlaneAddress, Click]]] | None = None
         self._drawn: dict[PlaneAddress, tuple[slice, slice]] = {}
         follow_placement(image, self._shown_ones)
 
@@ -126,13 +129,25 @@ class WorkLayers:
 
         Objects that the user removed are left out: they come back by undo, or begin anew with the next object.
         """
-        objects = [self.objects] if self._objects is None or self.has_objects else []
-        for layer in (*objects, self._live_mask(), self._prompts_layer()):
-            layers = self._viewer.layers
-            below = layers.index(layer) < layers.index(self._image) if self.is_there(self._image) else False
-            if below:
-                layers.move(layers.index(layer), len(layers))
+        for _ in self.prepare_in_steps():
+            pass
+
+    def prepare_in_steps(self) -> Iterator[None]:
+        """Do what :meth:`prepare` does, pausing after each layer: napari takes a tenth of a second to add one."""
+        for make in (self._objects_to_show, self._live_mask, self._prompts_layer):
+            layer = make()
+            if layer is not None:
+                self._put_above_image(layer)
+                yield
         self.show(visible=True)
+
+    def _objects_to_show(self) -> Any:
+        return self.objects if self._objects is None or self.has_objects else None
+
+    def _put_above_image(self, layer: Any) -> None:
+        layers = self._viewer.layers
+        if self.is_there(self._image) and layers.index(layer) < layers.index(self._image):
+            layers.move(layers.index(layer), len(layers))
 
     def show(self, *, visible: bool) -> None:
         """Show or hide the live mask and the prompts; the finished objects stay as they are."""
@@ -146,6 +161,9 @@ class WorkLayers:
     def draw_prompts(self, prompts: Iterable[tuple[PlaneAddress, Click]]) -> None:
         """Show these prompts and no others."""
         given = list(prompts)
+        if self._waiting is not None:
+            self._waiting.append(given)
+            return
         if given and not self.is_there(self._prompts):
             # All of them in their order: a click may come before the method is ready, and prompts belong on top.
             self.prepare()
@@ -164,6 +182,17 @@ class WorkLayers:
         if new[: len(old)] != old[: len(new)] or len(new) > len(old) + 1:
             layer.symbol = [_SYMBOLS[sign] for sign in new]
             layer.face_color = [_COLOURS[sign] for sign in new]
+
+    @contextmanager
+    def prompts_drawn_once(self) -> Iterator[None]:
+        """Let several acts draw the prompts once, at their end: napari takes long to set the points of a layer."""
+        waiting = self._waiting = []
+        try:
+            yield
+        finally:
+            self._waiting = None
+            if waiting:
+                self.draw_prompts(waiting[-1])
 
     def draw_mask(self, plane: PlaneAddress, session: Session | None) -> None:
         """Draw a session's mask on its plane, touching only the pixels where it or its predecessor lies.

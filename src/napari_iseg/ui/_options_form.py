@@ -29,6 +29,8 @@ _MOST = 1_000_000
 class OptionsForm(QWidget):
     """A folded form with one row an option; a change is applied, and the unfinished objects are asked again.
 
+    The rows are made when they are first looked at: most users never do, and the dock opens sooner.
+
     Parameters
     ----------
     controller
@@ -41,8 +43,10 @@ class OptionsForm(QWidget):
         super().__init__(parent)
         self._controller = controller
         self._shown: MethodChoice | None = None
+        self._infos: list[OptionInfo] = []
         self._rows: dict[str, Any] = {}
         self.folded = Fold("Options", "The method's own options; what is best for these weights is set already.")
+        self.folded.toggled.connect(self._on_folded)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.folded)
@@ -52,13 +56,18 @@ class OptionsForm(QWidget):
         self._rest.timeout.connect(self._apply)
 
     @property
+    def is_empty(self) -> bool:
+        """Whether the method has no options."""
+        return not self._infos
+
+    @property
     def values(self) -> dict[str, Any]:
         """What the form shows, by option."""
-        return {name: row.value for name, row in self._rows.items()}
+        return {name: row.value for name, row in self._made_rows().items()}
 
     def row(self, name: str) -> Any:
         """Return the magicgui widget of an option."""
-        return self._rows[name]
+        return self._made_rows()[name]
 
     def refresh(self) -> None:
         """Show the controller's method; a form for another method is built anew."""
@@ -66,19 +75,37 @@ class OptionsForm(QWidget):
         if choice == self._shown or self._rest.isActive():
             return
         if self._shown is None or self._shown.method != choice.method:
-            self._build(choice)
+            self._infos = [info for info in describe_options(choice.best_options) if info.name != "threshold"]
+            self._rows = {}
+            self.setVisible(not self.is_empty)
         self._shown = choice
+        if self._rows:
+            self._fill()
+        elif self.folded.isExpanded():
+            self._build()
+
+    def _on_folded(self, unfolded: bool) -> None:
+        if unfolded:
+            self._made_rows()
+
+    def _made_rows(self) -> dict[str, Any]:
+        if not self._rows:
+            self._build()
+        return self._rows
+
+    def _fill(self) -> None:
+        options = self._controller.answering.choice.options
         for name, row in self._rows.items():
             with row.changed.blocked():
-                row.value = _single(getattr(choice.options, name))
+                row.value = _single(getattr(options, name))
 
-    def _build(self, choice: MethodChoice) -> None:
-        infos = [info for info in describe_options(choice.best_options) if info.name != "threshold"]
-        self._rows = {info.name: _row(info) for info in infos}
+    def _build(self) -> None:
+        self._rows = {info.name: _row(info) for info in self._infos}
+        self._fill()
         for row in self._rows.values():
             row.changed.connect(self._on_row)
         form = QFormLayout()
-        for info in infos:
+        for info in self._infos:
             row = self._rows[info.name]
             row.native.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
             label = QLabel(info.name.replace("_", " ").replace("iou", "IoU"))
@@ -94,7 +121,6 @@ class OptionsForm(QWidget):
         layout.addLayout(form)
         layout.addWidget(reset)
         self.folded.put(content)
-        self.setVisible(bool(infos))
 
     def _on_row(self, _value: Any) -> None:
         self._rest.start()

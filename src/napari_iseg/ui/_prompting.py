@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -106,14 +107,28 @@ class Prompting:
             self._touched = None
             self._controller.click(position, include=include)
 
-    def begin_next(self) -> bool:
-        """Accept the present object, if there is one, and return whether the next click begins another.
+    def click_next(self, position: Sequence[float], *, left: bool) -> None:
+        """Accept the present object, if there is one, and begin another with this click.
+
+        Parameters
+        ----------
+        position, left
+            As for :meth:`click`.
 
         Raises
         ------
+        ImageError
+            As for :meth:`click`.
         PromptError
-            If finished objects cover all of it, or the object before it is still awaited.
+            As for :meth:`click`, or if finished objects cover all of it, or the object before it is still awaited.
         """
+        project = self._controller.project
+        with project.layers.prompts_drawn_once() if project is not None else nullcontext():
+            if self._accepted():
+                self.click(position, left=left)
+
+    def _accepted(self) -> bool:
+        """Accept the present object, if there is one, and return whether the next click begins another."""
         controller, work = self._controller, self._controller.work
         if work is not None and work.accept_on_answer and work.next_clicks:
             raise PromptError("The object before this one is still being computed; click the next one in a moment.")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari.utils.notifications import show_error, show_info
-from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QFormLayout,
     QHBoxLayout,
@@ -104,10 +103,6 @@ class SegmentWidget(QWidget):
         self._closing = ClosingQuestion(self, self.controller, self.files, self.autosaver)
         add_key(self, EXPORT, self.export_row.ask_where_to_export)
         self._clashes = KeyClashes(self, self._complain)
-        # Not at once: the dock is painted first, then the method is loaded.
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.timeout.connect(self._prepare)
         self._connect(CanvasClicks(napari_viewer, self.prompting, self._wants_click))
         self._on_images()
         self._refresh()
@@ -222,12 +217,8 @@ class SegmentWidget(QWidget):
             image.events.name.connect(self._on_images)
         if self.controller.image in images:
             self.image_box.setCurrentIndex(images.index(self.controller.image))
-            self._soon.start()
+            self.controller.getting_ready.start()
         self.image_box.setEnabled(bool(images))
-
-    @told
-    def _prepare(self) -> None:
-        self.controller.prepare()
 
     def _on_active(self, _event: Any = None) -> None:
         """Follow the tool of the active layer: a brush must not click."""
@@ -246,7 +237,7 @@ class SegmentWidget(QWidget):
         there = controller.image is not None
         for part in (self.status, self.panel, self.objects, self.export_row):
             part.setVisible(there)
-        self.options.setVisible(there and bool(self.options.values))
+        self.options.setVisible(there and not self.options.is_empty)
         self.panel.refresh()
         self.proposals.refresh()
         self.matting.refresh()

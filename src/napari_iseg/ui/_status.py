@@ -46,6 +46,7 @@ class StatusLine(QWidget):
         self.cancel_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.cancel_button.hide()
         layout.addWidget(self.cancel_button, alignment=Qt.AlignmentFlag.AlignTop)
+        self._mood = ""
         self._can_cancel = False
         self._busy_text = ""
         self._frame = 0
@@ -56,6 +57,11 @@ class StatusLine(QWidget):
     def text(self) -> str:
         """The sentence that is shown."""
         return str(self._text.text())
+
+    @property
+    def sign(self) -> str:
+        """The dot that is shown."""
+        return str(self._sign.text())
 
     def show_state(self, controller: Controller) -> None:
         """Say what the controller is doing."""
@@ -82,7 +88,10 @@ class StatusLine(QWidget):
         self._timer.stop()
 
     def _spin(self) -> None:
-        self._timer.setInterval(_STEP_MS)
+        if self._timer.interval() != _STEP_MS:
+            self._timer.setInterval(_STEP_MS)
+            # Fixed both ways, another sign is no reason to lay the whole dock out anew, eight times a second.
+            self._sign.setFixedHeight(self._sign.sizeHint().height())
         self._frame = (self._frame + 1) % len(_FRAMES)
         self._sign.setText(_FRAMES[self._frame])
         self._set_mood("busy")
@@ -91,6 +100,9 @@ class StatusLine(QWidget):
 
     def _set_mood(self, mood: str) -> None:
         # Readable on napari's dark and light backgrounds alike; the sign's form tells the same as its colour.
+        if mood == self._mood:
+            return
+        self._mood = mood
         colours = {"good": "#2aa55a", "bad": "#d9534f", "busy": "#d08a1d"}
         self._sign.setStyleSheet(f"color: {colours[mood]};" if mood else "")
 

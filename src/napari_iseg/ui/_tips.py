@@ -10,6 +10,8 @@ from napari_iseg.ui._preferences import follow, preference, set_preference
 from napari_iseg.ui._viewer_parts import text_overlay_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.viewer import Viewer
     from qtpy.QtCore import QObject
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["Tips"]
 
 _COUNT = 4
+_LETTERS_AT_ONCE = 2
 # What accepts in other annotation tools. Space, which does in some, is napari's own and is left alone.
 _GUESSES = ("Enter",)
 
@@ -41,10 +44,11 @@ class Tips:
         self._step = 0
         self._shown = ""
         self._guessed = False
+        self._letters_drawn = False
         controller.changed.connect(self.refresh)
         follow("guidance", owner, self.refresh)
         self._listen(_GUESSES)
-        self.refresh()
+        controller.getting_ready.afterwards(self._draw_letters)
 
     @property
     def text(self) -> str:
@@ -68,6 +72,8 @@ class Tips:
     def refresh(self) -> None:
         """Go on where the user did what a tip says."""
         controller = self._controller
+        if not self._letters_drawn:
+            return
         if not preference("guidance", "tips", True) or controller.image is None:
             if self._step >= _COUNT:
                 self._step = 0
@@ -87,9 +93,21 @@ class Tips:
             set_preference("guidance", "tips", False)
             self._show("")
             return
-        self._show(f"{self._step + 1}/{_COUNT}  {_sentence(self._step)}")
+        self._show(_numbered(self._step))
 
-    def _show(self, text: str) -> None:
+    def _draw_letters(self) -> Iterator[None]:
+        """Have the letters of all tips drawn, unseen and a few at a time: napari takes long for each new one."""
+        if self._controller.image is None:
+            return
+        if not self._letters_drawn and preference("guidance", "tips", True):
+            letters = "".join(sorted({letter for step in range(_COUNT) for letter in _numbered(step)}))
+            for stop in range(_LETTERS_AT_ONCE, len(letters) + _LETTERS_AT_ONCE, _LETTERS_AT_ONCE):
+                self._show(letters[:stop], unseen=True)
+                yield
+        self._letters_drawn = True
+        self.refresh()
+
+    def _show(self, text: str, *, unseen: bool = False) -> None:
         overlay = text_overlay_of(self._viewer)
         if overlay.text not in ("", self._shown):
             # Somebody else's.
@@ -97,6 +115,7 @@ class Tips:
             return
         if text == self._shown:
             return
+        overlay.opacity = 0.0 if unseen else 1.0
         overlay.text = self._shown = text
         overlay.visible = bool(text)
         overlay.position = "bottom_center"
@@ -121,6 +140,10 @@ class Tips:
             return
         self._guessed = True
         self._controller.said.emit(f"To accept the object and begin the next one press {key_now(ACCEPT)}.")
+
+
+def _numbered(step: int) -> str:
+    return f"{step + 1}/{_COUNT}  {_sentence(step)}"
 
 
 def _sentence(step: int) -> str:
