@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import Qt
 
 from napari_iseg.inference.replaying import replay
@@ -270,6 +271,7 @@ def test_the_table_says_its_volume_beside_its_voxels(
     flat = np.count_nonzero(objects(hand))
     assert (texts()["area"], texts()["pixels"]) == (f"{flat * 0.125:.4g} µm²", f"{flat:,}")
     hand.widget.controller.objects.edit_again(1)
+    hand.wait()
     hand.press(Qt.Key.Key_W, SHIFT)
     wait(hand)
     voxels = np.count_nonzero(objects(hand))
@@ -353,3 +355,38 @@ def test_without_an_object_it_says_what_to_do(hand: Hand, notes: list[str]) -> N
 def test_an_image_of_one_plane_has_no_such_panel(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
     hand = open_hand(discs)
     assert not hand.widget.slices.isVisibleTo(hand.widget)
+
+
+@pytest.mark.parametrize("axes", ["TYX", "TZYX"])
+def test_an_object_is_followed_through_a_movie_and_exported_as_one(
+    open_hand: Callable[..., Hand], volume: np.ndarray, tmp_path: Path, axes: str
+) -> None:
+    movie = volume if axes == "TYX" else np.stack([volume[::-1], volume, volume[::-1]])
+    meta = {"axes": axes, "TimeIncrement": 2.0, "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm"}
+    tifffile.imwrite(tmp_path / "movie.ome.tif", movie, metadata={**meta, "PhysicalSizeY": 0.5})
+    hand = open_hand()
+    hand.viewer.open(str(tmp_path / "movie.ome.tif"), plugin="napari-iseg")
+    hand.viewer.reset_view()
+    hand.qtbot.wait(300)
+    hand.wait()
+    image = hand.viewer.layers[0]
+    place = (MIDDLE,) if axes == "TYX" else (1, MIDDLE)
+    hand.viewer.dims.set_current_step(tuple(range(len(place))), place)
+    hand.qtbot.wait(50)
+    hand.wait()
+    hand.click_data(image, *place, 40, 50 + MIDDLE)
+    hand.wait()
+    assert hand.mask[place].any()
+    hand.press(Qt.Key.Key_W, SHIFT)
+    wait(hand)
+    # Of a stack at each moment it goes through the stack; of a film through time.
+    found = objects(hand) if axes == "TYX" else objects(hand)[1]
+    assert dice(found == 1, tube()) > 0.95
+    assert np.count_nonzero(objects(hand)) == np.count_nonzero(found)
+    # Frames make no volume.
+    row = hand.widget.objects.table.objects_model.rows[0]
+    assert (row.size is None) == (axes == "TYX")
+    hand.layer("Objects").save(str(tmp_path / "out.ome.tif"), plugin="napari-iseg")
+    with tifffile.TiffFile(tmp_path / "out.ome.tif") as tiff:
+        assert tiff.series[0].axes == axes
+        assert np.array_equal(tiff.asarray(), objects(hand))
