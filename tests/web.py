@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,8 @@ class Site:
         Whether it sends parts.
     etag
         The files' validator; empty for none.
+    gate
+        Where there is one, every transfer waits in its middle until it is set.
     asked
         Path, Range header and status of every request.
     """
@@ -34,6 +36,7 @@ class Site:
     cuts: int = 0
     ranges: bool = True
     etag: str = '"one"'
+    gate: threading.Event | None = None
     asked: list[tuple[str, str, int]] = field(default_factory=list)
     address: str = ""
 
@@ -75,7 +78,14 @@ class _Handler(BaseHTTPRequestHandler):
             site.cuts -= 1
             rest = rest[: len(rest) // 2]
             self.close_connection = True
-        self.wfile.write(rest)
+        if site.gate is not None:
+            self.wfile.write(rest[: len(rest) // 2])
+            self.wfile.flush()
+            site.gate.wait(60)
+            rest = rest[len(rest) // 2 :]
+        # Who cancelled has closed the connection.
+        with suppress(ConnectionError):
+            self.wfile.write(rest)
 
     def log_message(self, *_arguments: Any) -> None:
         """Say nothing."""

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from npe2 import PluginManager, PluginManifest
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, RLELossless, generate_uid
+from pydicom.uid import BasicTextSRStorage, CTImageStorage, ExplicitVRLittleEndian, RLELossless, generate_uid
 
+import napari_iseg
 from napari_iseg.errors import ImageError, UnknownNameError
 from napari_iseg.io import read_image
 from napari_iseg.io.choices import choices_in
-from napari_iseg.io.readers import open_layers
-
-if TYPE_CHECKING:
-    from pathlib import Path
+from napari_iseg.io.readers import get_reader, open_layers
 
 STUDY = generate_uid()
 SIZE = (9, 13)
@@ -128,6 +127,101 @@ def test_missing_slices_are_told(tmp_path: Path) -> None:
     assert loaded.spacing[0] == pytest.approx(2.5)
     (note,) = loaded.shown.notes
     assert "2 slices are missing" in note
+
+
+def notes_of(folder: Path) -> str:
+    return " ".join(read_image(folder).shown.notes)
+
+
+def test_a_damaged_last_slice_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "ct"
+    series = write_series(folder, list(range(5)))
+    assert notes_of(folder) == ""
+    last = write_slice(folder / "IM9999", 5, series, OBLIQUE)
+    whole = last.read_bytes()
+    # Cut off within the header, overwritten there, and a size that is none.
+    for damage in (whole[:300], whole[:200] + b"\xff" * 500 + whole[700:], whole[:140]):
+        last.write_bytes(damage)
+        assert read_image(folder).data.shape == (5, *SIZE)
+        assert "IM9999 claims to be DICOM but cannot be read, so a slice may be missing" in notes_of(folder)
+    header = pydicom.dcmread(folder / sorted(path.name for path in folder.iterdir())[0])
+    del header.Rows
+    header.save_as(last)
+    assert "IM9999 claims to be DICOM" in notes_of(folder)
+
+
+def test_files_without_pixels_by_right_are_not_missed(tmp_path: Path) -> None:
+    folder = tmp_path / "ct"
+    series = write_series(folder, list(range(4)))
+    report = pydicom.dcmread(write_slice(tmp_path / "report", 9, series, OBLIQUE))
+    for name in ("PixelData", "Rows", "Columns"):
+        delattr(report, name)
+    report.SOPClassUID = report.file_meta.MediaStorageSOPClassUID = BasicTextSRStorage
+    report.save_as(folder / "SR0001")
+    (folder / "README.txt").write_text("Scans of a phantom")
+    assert notes_of(folder) == ""
+
+
+@pytest.mark.parametrize(("promised", "told"), [(6, ""), (7, "speak of 7 images but there are 6")])
+def test_slices_missing_at_an_end_are_told_where_the_headers_count_them(
+    tmp_path: Path, promised: int, told: str
+) -> None:
+    write_series(tmp_path / "ct", list(range(6)), ImagesInAcquisition=promised, AcquisitionNumber=1)
+    found = notes_of(tmp_path / "ct")
+    assert told in found
+    assert bool(found) == bool(told)
+
+
+def test_a_point_in_time_that_is_missing_is_told(tmp_path: Path) -> None:
+    series = generate_uid()
+    for time in range(2):
+        for number in range(3):
+            more = {"TemporalPositionIdentifier": time + 1, "NumberOfTemporalPositions": 3}
+            write_slice(tmp_path / f"{number}{time}", number, series, STRAIGHT, **more)
+    assert read_image(tmp_path).data.shape == (2, 3, *SIZE)
+    assert "speak of 3 points in time but there are 2" in notes_of(tmp_path)
+
+
+def test_pictures_without_a_place_are_missed_by_their_numbers(tmp_path: Path) -> None:
+    series = generate_uid()
+    for number in (0, 1, 2, 4, 5):
+        write_slice(tmp_path / f"IM{number}", number, series, STRAIGHT)
+        header = pydicom.dcmread(tmp_path / f"IM{number}")
+        del header.ImagePositionPatient
+        del header.ImageOrientationPatient
+        header.save_as(tmp_path / f"IM{number}")
+    assert read_image(tmp_path).data.shape == (5, *SIZE)
+    assert "Image number 4 of the series is missing" in notes_of(tmp_path)
+
+
+def manager() -> PluginManager:
+    """Return a plugin manager of npe2 that knows this package's manifest alone."""
+    alone = PluginManager()
+    alone.register(PluginManifest.from_file(Path(napari_iseg.__file__).with_name("napari.yaml")))
+    return alone
+
+
+@pytest.mark.parametrize(
+    "name", ["IM0001", "I1000001", "00000012", "1.2.840.113619.2.55", "1.2.840.113619.2.5", "slice.dicom", "slice.DCM"]
+)
+def test_napari_gives_us_a_file_without_an_ending(tmp_path: Path, name: str) -> None:
+    file = write_slice(tmp_path / name, 3, generate_uid(), OBLIQUE)
+    (contribution,) = manager().iter_compatible_readers(str(file))
+    assert contribution.command == "napari-iseg.read"
+    read = get_reader(str(file))
+    assert read is not None
+    ((data, _, _),) = read(str(file))
+    np.testing.assert_array_equal(data[0], values(3).astype(int) - 1024)
+
+
+@pytest.mark.parametrize("name", ["cells.tif", "notes.txt", "film.mp4", "movie", "cells"])
+def test_napari_does_not_offer_us_what_is_not_ours(name: str) -> None:
+    assert not list(manager().iter_compatible_readers(name))
+
+
+def test_a_file_that_ends_in_a_number_and_is_no_dicom_is_left_to_others(tmp_path: Path) -> None:
+    (tmp_path / "log.001").write_text("a" * 200)
+    assert get_reader(str(tmp_path / "log.001")) is None
 
 
 def test_points_in_time_come_in_front(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import highdicom
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, generate_uid
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, ExplicitVRLittleEndian, generate_uid
 
 from napari_iseg.errors import ExportError
-from napari_iseg.io import LoadedImage
+from napari_iseg.io import LoadedImage, read_image
 from napari_iseg.io.export_formats import export_labels
 from napari_iseg.io.exported import ExportedLabels, ExportedObject
 
@@ -127,3 +127,54 @@ def test_a_series_without_a_frame_of_reference_is_told(series: LoadedImage, tmp_
         one.save_as(file)
     with pytest.raises(ExportError, match="lacks or contradicts"):
         export_labels(tmp_path / "seg.dcm", ExportedLabels(labels_of(), series))
+
+
+def enhanced(folder: Path, order: list[int]) -> Path:
+    """Write an enhanced CT of one file, whose frames lie in some order, as a scanner does."""
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID = EnhancedCTImageStorage
+    meta.MediaStorageSOPInstanceUID = generate_uid()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    slices = [slice_of(meta, number, generate_uid(), generate_uid(), generate_uid()) for number in range(SHAPE[0])]
+    one = slices[0]
+    pixels = np.stack([np.full(SHAPE[1:], 10 * number, np.uint16) for number in order])
+    one.NumberOfFrames, one.PixelData, one.ImageType = len(order), pixels.tobytes(), ["ORIGINAL", "PRIMARY", "VOLUME"]
+    one.DimensionOrganizationType, one.InstanceNumber = "3D", 1
+    measures, plane, shared = Dataset(), Dataset(), Dataset()
+    measures.PixelSpacing, measures.SliceThickness, measures.SpacingBetweenSlices = [0.9, 0.7], 3.5, 3.5
+    plane.ImageOrientationPatient = [*ROW, *DOWN]
+    shared.PixelMeasuresSequence, shared.PlaneOrientationSequence = [measures], [plane]
+    organization, index = Dataset(), Dataset()
+    organization.DimensionOrganizationUID = index.DimensionOrganizationUID = generate_uid()
+    index.DimensionIndexPointer, index.FunctionalGroupPointer = 0x00200032, 0x00209113
+    one.DimensionOrganizationSequence, one.DimensionIndexSequence = [organization], [index]
+    one.SharedFunctionalGroupsSequence, one.PerFrameFunctionalGroupsSequence = [shared], []
+    for number in order:
+        frame, content, place = Dataset(), Dataset(), Dataset()
+        content.DimensionIndexValues, content.FrameAcquisitionNumber = [number + 1], 1
+        place.ImagePositionPatient = slices[number].ImagePositionPatient
+        frame.FrameContentSequence, frame.PlanePositionSequence = [content], [place]
+        one.PerFrameFunctionalGroupsSequence.append(frame)
+    for name in ("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "SliceThickness"):
+        delattr(one, name)
+    one.save_as(folder / "enhanced.dcm", enforce_file_format=True)
+    return folder / "enhanced.dcm"
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [2, 0, 4, 1, 3]])
+def test_an_enhanced_file_is_referred_to_frame_by_frame(tmp_path: Path, order: list[int]) -> None:
+    path = enhanced(tmp_path, order)
+    loaded = read_image(path)
+    assert [int(plane[0, 0]) for plane in loaded.data] in ([0, 10, 20, 30, 40], [40, 30, 20, 10, 0])
+    labels = labels_of()
+    seg = highdicom.seg.segread(export_labels(tmp_path / "seg.dcm", ExportedLabels(labels, loaded)))
+    source = pydicom.dcmread(path)
+    frames = list(range(1, SHAPE[0] + 1))
+    found = seg.get_pixels_by_source_frame(
+        source.SOPInstanceUID, frames, combine_segments=True, assert_missing_frames_are_empty=True
+    )
+    tables = np.array([0, 3, 300, 70000])
+    for frame, pixels in enumerate(source.pixel_array):
+        # The plane of the window that shows this frame has the very labels that refer to it.
+        (shown,) = [plane for plane in range(SHAPE[0]) if loaded.data[plane, 0, 0] == pixels[0, 0]]
+        np.testing.assert_array_equal(tables[found[frame]], labels[shown])

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import csv
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import tifffile
 from qtpy.QtCore import Qt
 
+from napari_iseg.inference.replaying import replay
+from napari_iseg.io import read_session
 from napari_iseg.io.autosave_file import read_autosave
 from napari_iseg.io.autosave_places import every_autosave
+from napari_iseg.io.session_slices import ObjectSlices
 from napari_iseg.planes.shapes import interpolate_shapes
+from napari_iseg.ui._object_columns import COLUMNS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -223,6 +229,64 @@ def test_it_is_saved_and_loaded_with_its_planes_and_goes_on(
     assert objects(other)[10, 40, 90] == 1
 
 
+def test_replayed_from_its_session_alone_it_is_the_very_same(
+    hand: Hand, volume: np.ndarray, tmp_path: Path, predictor: FloodPredictor
+) -> None:
+    carried(hand)
+    # Corrected on one plane, filled between anew; a second object takes a place that the first is later carried into.
+    click(hand, 10, 40, 90)
+    wait(hand)
+    hand.press(Qt.Key.Key_Q)
+    click(hand, 1, 3, 3)
+    hand.press(Qt.Key.Key_Q)
+    hand.widget.controller.objects.edit_again(1)
+    go(hand, FIRST)
+    hand.press(Qt.Key.Key_Left, SHIFT)
+    wait(hand)
+    hand.widget.save_session(tmp_path / "tube.iseg.json")
+    hand.qtbot.waitUntil(lambda: (tmp_path / "tube.iseg.json").exists(), timeout=10000)
+    saved = read_session(tmp_path / "tube.iseg.json")
+    slices = ObjectSlices.of_facts(saved.objects[0].facts)
+    assert slices is not None
+    assert {fact.origin for fact in slices.planes.values()} == {"prompted", "propagated", "interpolated"}
+    done = replay(saved, volume, lambda _item: predictor, None)
+    assert [one.trouble for one in done.objects] == ["", ""]
+    assert done.objects[0].planes == len(slices.planes) - 1 >= 9
+    assert np.array_equal(done.labels, objects(hand))
+
+
+def test_the_table_says_its_volume_beside_its_voxels(
+    open_hand: Callable[..., Hand], volume: np.ndarray, tmp_path: Path
+) -> None:
+    hand = open_hand(volume, scale=(3, 0.5, 0.25), units=("um", "um", "um"))
+    click(hand, MIDDLE, 40, 50 + MIDDLE)
+    hand.press(Qt.Key.Key_Q)
+    table = hand.widget.objects.table
+
+    def texts() -> dict[str, str]:
+        hand.widget.objects.refresh()
+        model = table.objects_model
+        return {column.name: column.text(model.rows[0]) for column in COLUMNS}
+
+    flat = np.count_nonzero(objects(hand))
+    assert (texts()["area"], texts()["pixels"]) == (f"{flat * 0.125:.4g} µm²", f"{flat:,}")
+    hand.widget.controller.objects.edit_again(1)
+    hand.wait()
+    hand.press(Qt.Key.Key_W, SHIFT)
+    wait(hand)
+    voxels = np.count_nonzero(objects(hand))
+    assert voxels > 5 * flat
+    assert (texts()["area"], texts()["pixels"]) == (f"{voxels * 0.375:.4g} µm³", f"{voxels:,}")
+    shown = {column.name for number, column in enumerate(COLUMNS) if not table.isColumnHidden(number)}
+    assert {"area", "pixels"} <= shown
+    # The same in the table of measurements that is exported.
+    hand.viewer.layers["Objects"].save(str(tmp_path / "tube.csv"), plugin="napari-iseg")
+    with (tmp_path / "tube.csv").open(encoding="utf-8-sig") as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["volume_um3"]) == pytest.approx(voxels * 0.375)
+    assert int(row["pixels"]) == voxels
+
+
 def test_a_crash_costs_no_plane(hand: Hand) -> None:
     found = carried(hand)
 
@@ -291,3 +355,38 @@ def test_without_an_object_it_says_what_to_do(hand: Hand, notes: list[str]) -> N
 def test_an_image_of_one_plane_has_no_such_panel(open_hand: Callable[..., Hand], discs: np.ndarray) -> None:
     hand = open_hand(discs)
     assert not hand.widget.slices.isVisibleTo(hand.widget)
+
+
+@pytest.mark.parametrize("axes", ["TYX", "TZYX"])
+def test_an_object_is_followed_through_a_movie_and_exported_as_one(
+    open_hand: Callable[..., Hand], volume: np.ndarray, tmp_path: Path, axes: str
+) -> None:
+    movie = volume if axes == "TYX" else np.stack([volume[::-1], volume, volume[::-1]])
+    meta = {"axes": axes, "TimeIncrement": 2.0, "PhysicalSizeX": 0.5, "PhysicalSizeXUnit": "µm"}
+    tifffile.imwrite(tmp_path / "movie.ome.tif", movie, metadata={**meta, "PhysicalSizeY": 0.5})
+    hand = open_hand()
+    hand.viewer.open(str(tmp_path / "movie.ome.tif"), plugin="napari-iseg")
+    hand.viewer.reset_view()
+    hand.qtbot.wait(300)
+    hand.wait()
+    image = hand.viewer.layers[0]
+    place = (MIDDLE,) if axes == "TYX" else (1, MIDDLE)
+    hand.viewer.dims.set_current_step(tuple(range(len(place))), place)
+    hand.qtbot.wait(50)
+    hand.wait()
+    hand.click_data(image, *place, 40, 50 + MIDDLE)
+    hand.wait()
+    assert hand.mask[place].any()
+    hand.press(Qt.Key.Key_W, SHIFT)
+    wait(hand)
+    # Of a stack at each moment it goes through the stack; of a film through time.
+    found = objects(hand) if axes == "TYX" else objects(hand)[1]
+    assert dice(found == 1, tube()) > 0.95
+    assert np.count_nonzero(objects(hand)) == np.count_nonzero(found)
+    # Frames make no volume.
+    row = hand.widget.objects.table.objects_model.rows[0]
+    assert (row.size is None) == (axes == "TYX")
+    hand.layer("Objects").save(str(tmp_path / "out.ome.tif"), plugin="napari-iseg")
+    with tifffile.TiffFile(tmp_path / "out.ome.tif") as tiff:
+        assert tiff.series[0].axes == axes
+        assert np.array_equal(tiff.asarray(), objects(hand))

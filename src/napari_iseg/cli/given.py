@@ -79,20 +79,24 @@ def parse_options(texts: Iterable[str]) -> dict[str, str]:
     return options
 
 
-def look_named(name: str, array: Any, address: PlaneAddress) -> PlaneLook:
-    """Return how a plane is looked at with a contrast of this name.
+def look_named(name: str, loaded: LoadedImage, address: PlaneAddress) -> PlaneLook:
+    """Return how a plane of an image is looked at with a contrast of this name.
 
     Raises
     ------
     UnknownNameError
-        If there is no such contrast; that of a layer is only in the window.
+        If there is no such contrast.
     """
+    from napari_iseg.io.layer_limits import layer_limits
+    from napari_iseg.planes import PlaneLook
     from napari_iseg.planes.contrasts import CONTRASTS, LAYER
 
-    known = {contrast.key: contrast for contrast in CONTRASTS if contrast is not LAYER}
+    known = {contrast.key: contrast for contrast in CONTRASTS}
     if name not in known:
         raise UnknownNameError("contrast", name, known)
-    return known[name].look(array, address)
+    if name == LAYER.key:
+        return PlaneLook(limits=layer_limits(loaded, address))
+    return known[name].look(loaded.data, address)
 
 
 def prompts_in(file: Path | None) -> list[Prompt]:

@@ -121,6 +121,15 @@ def _verdict(done: Replay) -> list[str]:
     elif same == len(made):
         told += "; the session does not say what their masks were, so that nothing tells whether they are the same"
     sentences.append(f"{told}.")
+    further = sum(one.planes for one in done.objects)
+    if further:
+        sentences.append(f"Among them are {further:,} further planes of objects of a volume.")
+    kept = sum(one.kept for one in done.objects)
+    if kept:
+        sentences.append(
+            f"{kept:,} further planes are as the label file has them: they were merged, or come from an older version, "
+            "or the plane that they were made from was changed by hand."
+        )
     if done.by_hand:
         sentences.append(
             f"{done.by_hand:,} pixels of the label file were painted or changed by hand; they are kept as they are."

@@ -34,8 +34,13 @@ def segment(
     axis: Annotated[int, typer.Option(help="Volume: the axis that the planes lie across.")] = 0,
     plane: Annotated[int | None, typer.Option(help="Volume: which plane, from 0. The middle one if left out.")] = None,
     contrast: Annotated[
-        str, typer.Option(help="What becomes black and white: automatic, plane, volume, mri, em, ct-soft, ct-bone, ...")
-    ] = "automatic",
+        str,
+        typer.Option(
+            help="What becomes black and white: layer (as the window shows the image when it is opened: by the file's "
+            "own limits, else from its lowest to its highest value), automatic, plane, volume, mri, em, ct-soft, "
+            "ct-bone, ..."
+        ),
+    ] = "layer",
     click: Annotated[
         list[str] | None, typer.Option(metavar="ROW,COLUMN,+|-", help="Include (+) or exclude (-). Repeatable.")
     ] = None,
@@ -74,7 +79,7 @@ def segment(
     outputs.check(method, choosing=choose is not None)
     options = parse_options(option or ())
     typed = [*map(parse_box, box or ()), *scribbles_in(scribble or ()), *map(parse_click, click or ())]
-    loaded = read_image(image)
+    loaded = read_image(image, lazy=True)
     address = PlaneAddress.across(loaded.data.shape, axis, plane, rgb=loaded.rgb)
     given = [*mask_prompts(mask, loaded, address), *prompts_in(prompts), *typed]
     if not given:
@@ -86,7 +91,7 @@ def segment(
 
     show_licence(weights)
     size = pixel_size(loaded, address.rows, address.columns)
-    seen = look_named(contrast, loaded.data, address).rgb(address.take(loaded.data))
+    seen = look_named(contrast, loaded, address).rgb(address.take(loaded.data))
     session = open_session(seen, method, weights=weights, device=device, options=options, pixel_size=size)
     for prompt in given:
         session.add(prompt)

@@ -108,6 +108,8 @@ class Tracker:
         How.
     pixel_size
         (row, column) size of a pixel.
+    threshold
+        Probability above which a pixel belongs to the object; None for the method's own.
     cancelled
         Asked before each plane; when it returns True the work ends with CancelledError.
     """
@@ -119,12 +121,14 @@ class Tracker:
         options: Propagation | None = None,
         *,
         pixel_size: Sequence[float] = (1.0, 1.0),
+        threshold: float | None = None,
         cancelled: Callable[[], bool] = never,
     ) -> None:
         self._planes = planes
         self._predictor = predictor
         self._options = options or Propagation()
         self._pixel_size = tuple(pixel_size)
+        self._threshold = threshold
         self._cancelled = cancelled
 
     def propagate(self, start: int, mask: NDArray[np.bool_], positions: Iterable[int]) -> Iterator[SliceMask]:
@@ -228,6 +232,7 @@ class Tracker:
         self, predictor: Predictor, image: NDArray[np.uint8], carried: NDArray[np.bool_]
     ) -> tuple[NDArray[np.float32], float]:
         session = Session(image, predictor)
+        session.threshold = session.threshold if self._threshold is None else self._threshold
         session.resume((MaskPrompt(carried), middle_click(carried)))
         request = session.request()
         if request is not None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_iseg.errors import IsegError, PromptError
-from napari_iseg.inference.encoded_image import EncodedImage
-from napari_iseg.inference.mask_refinement import MaskRefinement
+from napari_iseg.inference.remaking import remake
+from napari_iseg.inference.replay_composition import Composition
+from napari_iseg.inference.replay_steps import Step, fill, kept_planes, steps_of
 from napari_iseg.inference.session import Session
-from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.io.session_labels import mask_digest
-from napari_iseg.planes import PlaneLook, SquarePixels
 from napari_iseg.zoo.weights import weights_sha256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Mapping
 
     from numpy.typing import NDArray
 
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
     from napari_iseg.io.session_file import SavedObject, SavedSession
     from napari_iseg.planes import PlaneAddress
 
-__all__ = ["Replay", "Replayed", "remake", "replay"]
+__all__ = ["Replay", "Replayed", "replay"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,12 +41,19 @@ class Replayed:
         Why not, or what is not as it was, as a sentence; empty if everything is.
     other_weights
         Whether the weights' file is another one than when the object was made.
+    planes
+        How many further planes of it were made anew.
+    kept
+        How many further planes are as the label file has them, because nothing says how they were made, or because
+        what they were made from was changed by hand.
     """
 
     saved: SavedObject
     mask: NDArray[np.bool_] | None
     trouble: str = ""
     other_weights: bool = False
+    planes: int = 0
+    kept: int = 0
 
     @property
     def is_same(self) -> bool:
@@ -78,60 +84,6 @@ class Replay:
     verified: bool
 
 
-def remake(
-    objects: Iterable[SavedObject],
-    data: Any,
-    load: Callable[[SavedObject], Predictor],
-    *,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Iterator[tuple[SavedObject, Session | IsegError]]:
-    """Give every object's prompts again, one object after the other.
-
-    Parameters
-    ----------
-    objects
-        With prompts.
-    data
-        The image's array, colours included.
-    load
-        Returns the predictor of an object: its method, weights and options.
-    cancelled
-        Asked between two objects; the rest is left out.
-
-    Yields
-    ------
-    tuple
-        The object, and its session with the answer or why there is none.
-    """
-    planes: dict[tuple[PlaneAddress, PlaneLook], NDArray[np.uint8]] = {}
-    predictors: dict[Any, Predictor] = {}
-    encoded: dict[tuple[Any, SquarePixels | None], EncodedImage] = {}
-    for item in objects:
-        if cancelled():
-            return
-        key = (item.method, item.weights, tuple(sorted(item.options.items())))
-        try:
-            if key not in predictors:
-                predictors[key] = load(item)
-            seen = (item.plane, PlaneLook.of_facts(item.facts))
-            if seen not in planes:
-                # Planes come one after the other; of earlier ones nothing is needed any more.
-                planes, encoded = {seen: seen[1].rgb(item.plane.take(data))}, {}
-            image = planes[seen]
-            square = SquarePixels.of_facts(item.facts, (image.shape[0], image.shape[1]))
-            predictor = on_square_pixels(predictors[key], square)
-            encoding = encoded.setdefault((key, square), EncodedImage(image, predictor))
-            session = Session(image, predictor, encoded=encoding)
-            session.threshold = item.threshold
-            session.refinement = MaskRefinement.of_facts(item.facts)
-            session.resume(item.prompts, item.answered)
-            session.compute()
-        except IsegError as error:
-            yield item, error
-        else:
-            yield item, session
-
-
 def replay(
     saved: SavedSession,
     data: Any,
@@ -160,19 +112,36 @@ def replay(
     Replay
         The labels and what is to be said of every object.
     """
-    composed = np.zeros(saved.shape, _type_for(saved, stored))
-    done: list[Replayed] = []
-    sessions = remake([item for item in saved.objects if item.prompts], data, load)
-    for item in saved.objects:
-        one = _judged(item, next(sessions)[1]) if item.prompts else Replayed(item, None, _no_prompts(item))
-        if one.mask is not None:
-            there = item.plane.take_labels(composed)
-            free = one.mask if item.overwrite else one.mask & (there == 0)
-            composed[item.plane.mask_index(free)] = item.label
-        done.append(one)
-        told(one)
+    composed = Composition(np.zeros(saved.shape, _type_for(saved, stored)), stored)
+    steps = steps_of(saved.objects, saved.shape)
+    predictors: dict[Any, Predictor] = {}
+
+    def remembered(item: SavedObject) -> Predictor:
+        key = (item.method, item.weights, tuple(sorted(item.options.items())))
+        if key not in predictors:
+            predictors[key] = load(item)
+        return predictors[key]
+
+    sessions = remake([step.asked for step in steps if step.asked is not None], data, remembered)
+    done: dict[int, Replayed] = {}
+    last = {id(step.owner): number for number, step in enumerate(steps)}
+    for number, step in enumerate(steps):
+        owner = step.owner
+        if step.making is not None:
+            done[id(owner)] = _with(done[id(owner)], _filled(step, composed, data, remembered))
+        else:
+            outcome = next(sessions)[1] if step.asked is not None else None
+            one = _written(step, outcome, composed, saved.shape)
+            done[id(owner)] = _with(done[id(owner)], one) if id(owner) in done else one
+        if number == last[id(owner)]:
+            told(done[id(owner)])
+    return _compared(composed.labels, stored, tuple(done[id(item)] for item in saved.objects))
+
+
+def _compared(composed: NDArray[Any], stored: NDArray[Any] | None, done: tuple[Replayed, ...]) -> Replay:
+    """Compare what came out with the label file, and put into that what came out otherwise."""
     if stored is None:
-        return Replay(composed, tuple(done), 0, verified=False)
+        return Replay(composed, done, 0, verified=False)
     labels, explained = stored.copy(), np.zeros(stored.shape, bool)
     for one in done:
         if one.mask is not None and not one.is_same:
@@ -181,7 +150,79 @@ def replay(
             labels[changed] = composed[changed]
             explained |= changed
     by_hand = int(np.count_nonzero((stored != composed) & ~explained))
-    return Replay(labels, tuple(done), by_hand, verified=True)
+    return Replay(labels, done, by_hand, verified=True)
+
+
+def _written(
+    step: Step, outcome: Session | IsegError | None, composed: Composition, shape: tuple[int, ...]
+) -> Replayed:
+    """Write the answer on one plane: of the object's own prompts, or of those that corrected it there."""
+    item, owner = step.asked, step.owner
+    if item is None or outcome is None:
+        return Replayed(owner, None, _no_prompts(owner))
+    one = _judged(item, outcome)
+    if one.mask is not None:
+        composed.write(item, item.plane, one.mask)
+    if item is not owner:
+        return replace(one, saved=owner, planes=int(item.plane != owner.plane))
+    kept = kept_planes(owner, shape)
+    return replace(one, **_kept(owner, kept, composed, "nothing says how they were made", one.trouble))
+
+
+def _filled(step: Step, composed: Composition, data: Any, load: Callable[[SavedObject], Predictor]) -> Replayed:
+    """Fill planes again and write them; those that cannot be are kept as the label file has them."""
+    item, making = step.owner, step.making
+    known = composed.starts(step)
+    trouble, found = "", None
+    why = "the plane that they were made from was changed by hand"
+    if known is not None and making is not None:
+        try:
+            found = fill(step, known, data, load)
+        except IsegError as error:
+            trouble = f"Object {item.label} cannot be made anew on {_in_words(step.planes)}: {error}"
+    if found is None:
+        return Replayed(item, None, **_kept(item, {p: step.plane(p) for p in step.planes}, composed, why, trouble))
+    other = [
+        place for place, fact in step.planes.items() if place not in found or mask_digest(found[place]) != fact.digest
+    ]
+    for place in step.planes:
+        if place in found:
+            composed.write(item, step.plane(place), found[place])
+    if other:
+        trouble = (
+            f"Object {item.label} differs from the stored one on {_in_words(other)}: the same start gave another mask; "
+            "another machine or version can round otherwise."
+        )
+    return Replayed(item, None, trouble, planes=len(step.planes))
+
+
+def _kept(
+    item: SavedObject, planes: Mapping[int, PlaneAddress], composed: Composition, why: str, trouble: str
+) -> dict[str, Any]:
+    """Take planes as the label file has them; say what is missing where there is none."""
+    if planes and not composed.has_stored:
+        without = f"Object {item.label} cannot be made anew on {_in_words(planes)}: {why}, and there is no label file."
+        return {"trouble": trouble or without}
+    for plane in planes.values():
+        composed.keep(item, plane)
+    return {"trouble": trouble, "kept": len(planes)}
+
+
+def _with(first: Replayed, more: Replayed) -> Replayed:
+    """Return what is known of an object after a further step of it."""
+    # One sentence for each object: the first trouble explains those after it.
+    return replace(
+        first,
+        trouble=first.trouble or more.trouble,
+        other_weights=first.other_weights or more.other_weights,
+        planes=first.planes + more.planes,
+        kept=first.kept + more.kept,
+    )
+
+
+def _in_words(places: Iterable[int]) -> str:
+    numbers = sorted(places)
+    return f"plane {numbers[0]}" if len(numbers) == 1 else f"planes {', '.join(map(str, numbers))}"
 
 
 def _judged(item: SavedObject, outcome: Session | IsegError) -> Replayed:

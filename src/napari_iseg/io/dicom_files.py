@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import ImageError
-from napari_iseg.io.dicom_headers import DicomStack, gaps_in, normal_of, read_header
+from napari_iseg.io.dicom_gaps import gaps_in
+from napari_iseg.io.dicom_headers import DicomStack, normal_of, read_header
 from napari_iseg.io.files import damaged
 from napari_iseg.io.geometry import itk_to_ras
 from napari_iseg.io.lazily import SMALL, lazy_array
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["read_dicom", "read_stack"]
+__all__ = ["frame_order", "read_dicom", "read_stack"]
 
 _TILTED = 1.0
 
@@ -204,10 +205,10 @@ def _of_frames(file: Path, header: Any) -> LoadedImage:
         turned, positions, (row, column, thickness) = placed
         places = positions @ normal_of(turned)
         order = np.argsort(places, kind="stable")
-        values, positions = values[order], positions[order]
-        steps = np.diff(places[order])
+        values, positions, places = values[order], positions[order], places[order]
+        steps = np.diff(places)
         step = float(np.median(steps)) if steps.size and np.median(steps) > 0 else thickness
-        notes = gaps_in([float(place) for place in places[order]]) if steps.size and steps.min() > 0 else ()
+        notes = gaps_in([float(place) for place in places]) if steps.size and steps.min() > 0 else ()
         grid = _grid_of(turned, positions[0], (column, row, step))
         spacing, axes = grid.spacing[::-1], "zyx"
     if rescaled is not None and rescaled != (1.0, 0.0):
@@ -216,6 +217,16 @@ def _of_frames(file: Path, header: Any) -> LoadedImage:
     affine = itk_to_ras(grid) if grid is not None else None
     loaded = LoadedImage(values, file, "dicom", rgb, spacing, "mm", affine, grid, (file,))
     return _with_shown(loaded, header, DicomStack((file,), (header,)).name, axes, notes)
+
+
+def frame_order(header: Any) -> list[int]:
+    """Return which frame of a file each plane of :func:`read_dicom` is: frames are sorted by their places."""
+    placed = _frame_places(header)
+    count = int(header.get("NumberOfFrames", 1) or 1)
+    if placed is None or len(placed[1]) != count:
+        return list(range(count))
+    order: list[int] = np.argsort(placed[1] @ normal_of(placed[0]), kind="stable").tolist()
+    return order
 
 
 def _frame_places(header: Any) -> tuple[Any, Any, tuple[float, float, float]] | None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from dataclasses import dataclass
+import warnings
+from collections import Counter, defaultdict
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_iseg.io.dicom_gaps import gaps_in, missing_notes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -14,9 +17,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["DicomStack", "gaps_in", "is_dicom", "normal_of", "read_header", "stacks_in"]
+__all__ = ["DicomStack", "is_dicom", "normal_of", "read_header", "stacks_in"]
 
 _MARK_AT, _MARK = 128, b"DICM"
+_ENDINGS = (".dcm", ".dicom", ".ima")
 # A folder of a CD has folders of patients, studies and series.
 _DEEPEST = 4
 
@@ -67,14 +71,36 @@ def is_dicom(file: Path) -> bool:
 
 def read_header(file: Path) -> Any | None:
     """Read the header of a DICOM file; None if it is none, or holds no pixels."""
+    header = _any_header(file)
+    return header if header is not None and _has_pixels(header) else None
+
+
+def _any_header(file: Path) -> Any | None:
+    """Read the header of a DICOM file, with pixels or without; None if it cannot be read."""
     import pydicom
     from pydicom.errors import InvalidDicomError
 
     try:
-        header = pydicom.dcmread(file, stop_before_pixels=True, force=file.suffix.lower() in (".dcm", ".ima"))
-    except (InvalidDicomError, OSError, ValueError, KeyError, AttributeError, NotImplementedError):
+        with warnings.catch_warnings():
+            # What is cut off or damaged is told in a sentence of ours, of the whole folder.
+            warnings.filterwarnings("ignore", module="pydicom")
+            return pydicom.dcmread(file, stop_before_pixels=True, force=file.suffix.lower() in _ENDINGS)
+    except (InvalidDicomError, OSError, EOFError, ValueError, KeyError, AttributeError, NotImplementedError):
         return None
-    return header if header.get("Rows") and header.get("Columns") else None
+
+
+def _has_pixels(header: Any) -> bool:
+    try:
+        return int(header.get("Rows") or 0) > 0 and int(header.get("Columns") or 0) > 0
+    except (TypeError, ValueError):
+        return False
+
+
+def _should_have_pixels(header: Any) -> bool:
+    """Whether a header without a size is a damaged one: reports, plans and lists of files have none by right."""
+    kind = header.get("SOPClassUID") or getattr(header, "file_meta", {}).get("MediaStorageSOPClassUID")
+    # pydicom knows the names of all kinds; what it was not told, or does not know, is none of these.
+    return kind is None or "Image Storage" in str(getattr(kind, "name", ""))
 
 
 def stacks_in(folder: Path) -> list[DicomStack]:
@@ -84,12 +110,29 @@ def stacks_in(folder: Path) -> list[DicomStack]:
     localizer with three views makes three stacks.
     """
     groups: dict[tuple[Any, ...], list[tuple[Path, Any]]] = defaultdict(list)
+    unreadable: list[Path] = []
     for file in _files(folder, _DEEPEST):
-        header = read_header(file)
-        if header is not None:
+        header = _any_header(file)
+        if header is not None and _has_pixels(header):
             groups[_group(file, header)].append((file, header))
-    stacks = [_sorted(members) for members in groups.values()]
+        elif header is None or _should_have_pixels(header):
+            unreadable.append(file)
+    files_of = Counter(str(header.get("SeriesInstanceUID", "")) for members in groups.values() for _, header in members)
+    stacks = [_noted(_sorted(members), unreadable, files_of) for members in groups.values()]
     return sorted(stacks, key=lambda stack: -_frames(stack))
+
+
+def _noted(stack: DicomStack, unreadable: list[Path], files_of: Counter[str]) -> DicomStack:
+    """Return a stack with what the folder around it tells: files that cannot be read, images that are not there."""
+    folders = {file.parent for file in stack.files}
+    notes = missing_notes(
+        stack.headers,
+        stack.times,
+        [file for file in unreadable if file.parent in folders],
+        files_of[str(stack.headers[0].get("SeriesInstanceUID", ""))],
+        told=bool(stack.notes),
+    )
+    return replace(stack, notes=(*stack.notes, *notes))
 
 
 def _frames(stack: DicomStack) -> int:
@@ -103,7 +146,7 @@ def _files(folder: Path, deep: int) -> Iterator[Path]:
         if path.is_dir():
             if deep:
                 yield from _files(path, deep - 1)
-        elif is_dicom(path) or path.suffix.lower() in (".dcm", ".ima"):
+        elif is_dicom(path) or path.suffix.lower() in _ENDINGS:
             yield path
 
 
@@ -173,26 +216,3 @@ def _repeated(members: list[tuple[Path, Any]], at: dict[float, Any]) -> tuple[st
         f"The series has {len(members)} slices at {len(at)} places, some places more than once; of each place the "
         "first one is shown.",
     )
-
-
-def gaps_in(places: list[float]) -> tuple[str, ...]:
-    """Return a sentence where slices at rising places, in mm, are missing or lie unevenly; else nothing."""
-    if len(places) < 3:
-        return ()
-    steps = np.diff(places)
-    step = float(np.median(steps))
-    missing = np.rint(steps / step).astype(int) - 1
-    wide = np.flatnonzero(missing > 0)
-    if wide.size:
-        where = ", ".join(f"{places[gap]:g} and {places[gap + 1]:g} mm" for gap in wide[:3])
-        count = int(missing[wide].sum())
-        were = "slice is" if count == 1 else "slices are"
-        return (
-            f"{count} {were} missing between {where}; the planes beyond lie closer in the window than in the body, so "
-            "copy the whole series again.",
-        )
-    if float(np.abs(steps - step).max()) > 0.05 * step:
-        return (
-            f"The slices lie unevenly, {steps.min():g} to {steps.max():g} mm apart; they are shown {step:g} mm apart.",
-        )
-    return ()

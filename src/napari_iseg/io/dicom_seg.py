@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import ExportError
+from napari_iseg.io.dicom_files import frame_order
 from napari_iseg.io.exported import no_tick
 from napari_iseg.io.files import replacing
 
@@ -57,6 +58,9 @@ def write_dicom_seg(path: Path, exported: ExportedLabels, tick: Tick = no_tick) 
             f"The labels have the shape {exported.labels.shape} but the series has {frames} slices of "
             f"{sources[0].Rows} x {sources[0].Columns}; export the labels of that series."
         )
+    if len(sources) == 1 and frames > 1:
+        # The frames of a file may lie in any order, and highdicom takes them in that of the file.
+        labels = labels[np.argsort(frame_order(sources[0]))]
     numbered = np.searchsorted([0, *present], labels).astype(np.uint8 if len(present) < 256 else np.uint16)
     tick(0.1)
     made = _segmentation(sources, numbered, exported, present)

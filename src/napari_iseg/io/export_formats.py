@@ -15,7 +15,7 @@ from napari_iseg.errors import ExportError, UnknownNameError
 from napari_iseg.io.coco_json import write_coco, write_coco_polygons
 from napari_iseg.io.dicom_seg import write_dicom_seg
 from napari_iseg.io.exported import no_tick
-from napari_iseg.io.labels import check_grid, smallest_labels, write_labels
+from napari_iseg.io.labels import check_grid, smallest_labels, write_exported
 from napari_iseg.io.measurements import write_measurements
 from napari_iseg.io.ome_zarr_labels import image_store, write_ome_zarr
 from napari_iseg.io.png_planes import write_png_planes
@@ -67,7 +67,7 @@ class ExportFormat:
 
 
 def _on_grid(path: Path, exported: ExportedLabels, tick: Tick = no_tick) -> Path:
-    return write_labels(path, exported.labels, exported.like, exported.sizes, exported.units, tick)
+    return write_exported(path, exported, tick)
 
 
 _TABLE = (

@@ -79,6 +79,8 @@ class ExportedLabels:
         What is known of the objects, by their label; there may be labels of which nothing is known.
     name
         What the labels are called inside of a file that gives them a name; None takes the format's own.
+    axis_names
+        What every axis is, where the layer says so: ``t`` or ``time``, ``z``, ``y``, ``x`` and the like; else empty.
     """
 
     labels: NDArray[Any] = field(repr=False)
@@ -89,6 +91,7 @@ class ExportedLabels:
     rgb: bool = False
     objects: Mapping[int, ExportedObject] = field(default_factory=dict)
     name: str | None = None
+    axis_names: tuple[str, ...] = ()
 
     @property
     def sizes(self) -> tuple[float, ...]:
@@ -116,11 +119,26 @@ class ExportedLabels:
         """One letter per axis of the labels, of ``tczyx``; an axis with another meaning is ``q``."""
         ndim = self.labels.ndim
         given = self.like.header if self.like is not None and self.like.kind == "tiff" else None
-        if isinstance(given, str) and len(given) == ndim and given.endswith("YX"):
-            letters = given.lower().replace("q", "z").replace("i", "z") if ndim == 3 else given.lower()
+        for said in (given, self.like.shown.axes if self.like is not None else "", self._named):
+            if not isinstance(said, str) or len(said) != ndim or not said.lower().endswith("yx") or "?" in said:
+                continue
+            letters = said.lower().replace("q", "z").replace("i", "z") if ndim == 3 else said.lower()
             if len(set(letters)) == ndim:
                 return "".join(letter if letter in "tczyx" else "q" for letter in letters)
         return ("q" * ndim + ("tczyx" if ndim > 4 else "tzyx"))[-ndim:]
+
+    @property
+    def _named(self) -> str:
+        names = [name.lower() for name in self.axis_names]
+        return "".join({"time": "t", "channel": "c"}.get(name, name if len(name) == 1 else "?") for name in names)
+
+    @property
+    def time_unit(self) -> str | None:
+        """Unit of the axis of time (``"s"``), or None where there is none, or nobody knows."""
+        shown = self.like.shown if self.like is not None else None
+        if shown is None or "t" not in self.axes or len(shown.units) != len(shown.axes):
+            return None
+        return dict(zip(shown.axes, shown.units, strict=True)).get("t")
 
     @property
     def space(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,15 @@ if TYPE_CHECKING:
     from napari_iseg.io.exported import Tick
     from napari_iseg.io.loaded import LoadedImage
 
-__all__ = ["LABEL_ENDINGS", "check_grid", "smallest_labels", "write_alpha", "write_labels", "write_probability"]
+__all__ = [
+    "LABEL_ENDINGS",
+    "check_grid",
+    "smallest_labels",
+    "write_alpha",
+    "write_exported",
+    "write_labels",
+    "write_probability",
+]
 
 _WRITERS = {
     **dict.fromkeys((".tif", ".tiff"), write_tiff),
@@ -76,13 +85,18 @@ def write_labels(
         If the ending is unknown, the values are no labels, the shape is not that of ``like``, the format cannot
         hold them, or the file cannot be written.
     """
-    file = Path(path)
+    given = ExportedLabels(np.asarray(labels), like, None if spacing is None else tuple(spacing), units)
+    return write_exported(Path(path), given, tick)
+
+
+def write_exported(file: Path, exported: ExportedLabels, tick: Tick = no_tick) -> Path:
+    """Write labels with what is known of their axes; otherwise as :func:`write_labels`."""
     if ending(file) not in LABEL_ENDINGS:
         raise ExportError(_unknown_ending(file, ending(file)))
-    array = smallest_labels(np.asarray(labels))
-    if like is not None:
-        check_grid(array, like)
-    _write(file, ExportedLabels(array, like, None if spacing is None else tuple(spacing), units), tick)
+    array = smallest_labels(np.asarray(exported.labels))
+    if exported.like is not None:
+        check_grid(array, exported.like)
+    _write(file, replace(exported, labels=array), tick)
     return file
 
 
@@ -95,6 +109,9 @@ def _write(file: Path, exported: ExportedLabels, tick: Tick) -> None:
             write_png(temporary, labels)
         elif is_ome_tiff(file):
             write_ome_tiff(temporary, labels, exported.axes, sizes, exported.unit, exported.stem)
+        elif kind in (".nii", ".nii.gz") and exported.axes == "tyx":
+            # The third axis of NIfTI is space, the fourth is time: seconds must not become a thickness.
+            write_nifti(temporary, labels[:, np.newaxis], exported.like, (sizes[0], 1.0, *sizes[1:]))
         else:
             _WRITERS[kind](temporary, labels, exported.like, sizes)
         tick(1)

@@ -112,7 +112,8 @@ def write_nifti(file: Path, labels: NDArray[Any], like: LoadedImage | None, spac
     else:
         image = nib.Nifti1Image(labels.T, _affine(like, spacing))
         image.set_qform(image.affine, code=2)
-        image.header.set_xyzt_units(_nifti_unit(like))
+        seconds = like is not None and "t" in like.shown.axes and "s" in like.shown.units
+        image.header.set_xyzt_units(_nifti_unit(like), "sec" if seconds else None)
         image.header.set_zooms([*image.header.get_zooms()[:3], *spacing[::-1][3:]])
     image.set_data_dtype(labels.dtype)
     image.header.set_slope_inter(1, 0)

@@ -85,6 +85,8 @@ def _write_store(path: Path, exported: ExportedLabels, tick: Tick) -> Path:
     axes = _axes(exported)
     sizes = dict(zip(axes, exported.sizes, strict=True))
     units = {axis: _UNITS[exported.unit] for axis in axes if axis in "zyx" and exported.unit in _UNITS}
+    if exported.time_unit == "s":
+        units["t"] = "second"
     with replacing_folder(path, lambda folder: _is_group(folder) and _MARK in _attributes(folder)) as temporary:
         group, multiscales = _write_group(temporary, name, exported, sizes, units, None, 3)
         # The root shows the same arrays, so that programs that look for an image at the root find the labels.

@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +19,12 @@ from napari_iseg.errors import ImageError
 from napari_iseg.zoo.bundled import bundled_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 __all__ = ["SampleFile", "find_file", "mirror_folder", "read_facts", "samples_folder"]
 
 _SECONDS = 30
+_CHUNK = 1 << 14
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,7 +72,9 @@ def samples_folder() -> Path:
     return weights_folder().with_name("samples")
 
 
-def find_file(sample: str, file: SampleFile) -> Path | None:
+def find_file(
+    sample: str, file: SampleFile, progress: Callable[[int, int], object] = lambda _there, _total: None
+) -> Path | None:
     """Return where a file of a sample lies, checked; fetched if need be.
 
     Parameters
@@ -79,6 +83,9 @@ def find_file(sample: str, file: SampleFile) -> Path | None:
         The sample's name.
     file
         Which of its files.
+    progress
+        Called with the bytes that were fetched and how many there will be (0 if the server does not say), in this
+        thread. What it raises ends the transfer, of which nothing stays, and is raised here.
 
     Returns
     -------
@@ -102,16 +109,16 @@ def find_file(sample: str, file: SampleFile) -> Path | None:
         if file.role == "reference":
             return None
         raise ImageError(f"The sample {sample!r} is only in a mirror folder; set NAPARI_ISEG_DATA to one that has it.")
-    return _fetched(sample, file, file.address)
+    return _fetched(sample, file, file.address, progress)
 
 
-def _fetched(sample: str, file: SampleFile, address: str) -> Path:
+def _fetched(sample: str, file: SampleFile, address: str, progress: Callable[[int, int], object]) -> Path:
     folder = samples_folder() / sample
     name = f"{file.role}_{address.rsplit('/', 1)[-1]}"
     path, seen = folder / name, folder / f"{name}.sha256"
     known = file.sha256 or (seen.read_text(encoding="ascii").strip() if seen.is_file() else None)
     if not path.is_file():
-        _download(sample, file, address, path, known)
+        _download(sample, file, address, path, known, progress)
     elif known is not None:
         _checked(path, known, "delete it, then open the sample again")
     if known is None:
@@ -119,7 +126,14 @@ def _fetched(sample: str, file: SampleFile, address: str) -> Path:
     return path
 
 
-def _download(sample: str, file: SampleFile, address: str, path: Path, known: str | None) -> None:
+def _download(
+    sample: str,
+    file: SampleFile,
+    address: str,
+    path: Path,
+    known: str | None,
+    progress: Callable[[int, int], object],
+) -> None:
     """Have pooch fetch a file; under its name it appears whole and right, or not at all."""
     import pooch
     import requests
@@ -137,7 +151,7 @@ def _download(sample: str, file: SampleFile, address: str, path: Path, known: st
             known_hash=f"sha256:{known}" if known else None,
             fname=path.name,
             path=path.parent,
-            downloader=pooch.HTTPDownloader(timeout=_SECONDS),
+            downloader=partial(_transfer, progress),
         )
     except requests.exceptions.HTTPError as error:
         why = str(error).partition(" for url")[0]
@@ -153,6 +167,19 @@ def _download(sample: str, file: SampleFile, address: str, path: Path, known: st
         raise ImageError(f"{path} cannot be written ({error}); make room, then open the sample again.") from error
     finally:
         log.setLevel(level)
+
+
+def _transfer(progress: Callable[[int, int], object], address: str, output: str, _pooch: object) -> None:
+    """Fetch ``address`` into ``output``; pooch's own way leaves the connection open where it is given up."""
+    import requests
+
+    with requests.get(address, stream=True, timeout=_SECONDS) as response, open(output, "wb") as file:
+        response.raise_for_status()
+        there, length = 0, response.headers.get("Content-Length", "")
+        for chunk in response.iter_content(_CHUNK):
+            file.write(chunk)
+            there += len(chunk)
+            progress(there, int(length) if length.isdigit() else 0)
 
 
 def _checked(path: Path, sha256: str | None, then: str) -> Path:

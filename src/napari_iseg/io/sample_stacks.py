@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_iseg.io.images import read_image
 from napari_iseg.io.sample_files import SampleFile, find_file, read_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_iseg.io.loaded import LoadedImage
@@ -66,32 +68,40 @@ class SampleStack:
         cited = f" Cite: {self.citation}." if self.citation else ""
         return f"{self.title}. Licence: {self.licence}. Source: {self.source}.{cited}"
 
-    def layers(self) -> list[LayerData]:
+    def layers(self, progress: Callable[[float], object] = lambda _share: None) -> list[LayerData]:
         """Return the image, and the reference if there is one, as napari layer data; fetches files if need be.
+
+        Parameters
+        ----------
+        progress
+            Called in this thread with the share of the files that is there, 0 to 1, while something is fetched. What
+            it raises ends the transfer and is raised here; files that are whole stay for the next time.
 
         Raises
         ------
         ImageError
             If a file cannot be fetched or read, or is not the right one.
         """
-        image = self._read("image")
+        image = self._read("image", progress)
         if image is None:
             raise ImageError(f"The sample {self.name!r} has no image file; install napari-iseg again.")
         about = {"licence": self.licence, "citation": self.citation, "about": self.source}
         known = {"source": str(image.source), "image": image, **about}
         attributes = {"name": self.name, "scale": image.scale, "rgb": image.rgb, "metadata": {"napari_iseg": known}}
         layers: list[LayerData] = [(image.data, attributes, "image")]
-        reference = self._read("reference")
+        reference = self._read("reference", progress)
         if reference is not None:
             # To compare with, not to begin with: it is shown when somebody wants to see it.
             more = {"scale": image.scale, "visible": False, "metadata": {"napari_iseg_sample": about}}
             layers.append((_whole(reference.data), {"name": f"{self.name} reference", **more}, "labels"))
         return layers
 
-    def _read(self, role: str) -> LoadedImage | None:
+    def _read(self, role: str, progress: Callable[[float], object]) -> LoadedImage | None:
         paths: list[Path] = []
-        for file in self.files:
-            path = find_file(self.name, file) if file.role == role else None
+        for number, file in enumerate(self.files):
+            if file.role != role:
+                continue
+            path = find_file(self.name, file, partial(self._tell, progress, number))
             if path is not None:
                 paths.append(path)
         if not paths:
@@ -106,6 +116,11 @@ class SampleStack:
         if self.spacing is not None:
             loaded = replace(loaded, spacing=self.spacing, units=self.unit)
         return loaded
+
+    def _tell(self, progress: Callable[[float], object], number: int, there: int, total: int) -> None:
+        """Say which share of all files is there while one of them arrives."""
+        # Of what is sent compressed, more arrives than was promised.
+        progress((number + (min(there / total, 1) if total else 0)) / len(self.files))
 
 
 def find_stack(name: str) -> SampleStack:

@@ -61,6 +61,7 @@ def write_labels_layer(path: str, data: Any, meta: Mapping[str, Any]) -> list[st
         image=None if like is None else like.data,
         rgb=like is not None and like.rgb,
         objects=_objects_of(meta.get("features")),
+        axis_names=tuple(str(name) for name in meta.get("axis_labels") or ()),
     )
     return [str(export_labels(path, exported))]
 

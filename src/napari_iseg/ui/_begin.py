@@ -14,7 +14,8 @@ from napari_iseg.errors import IsegError
 from napari_iseg.io.sample_stacks import find_stack
 from napari_iseg.io.samples import open_cell, open_gland, open_head
 from napari_iseg.ui._reading import Opening
-from napari_iseg.ui._samples import MORE, reader_of, tell_terms
+from napari_iseg.ui._sample_fetching import SampleFetching
+from napari_iseg.ui._samples import MORE, tell_terms
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,8 +102,7 @@ class BeginPanel(QFrame):
 
     def _open_stack(self, title: str, name: str, _checked: bool = False) -> None:
         self._say(title)
-        read = reader_of(name)
-        self._job = self._workers.start(lambda _cancelled: read(), partial(self._put_stack, name), self._fail)
+        SampleFetching(name, self._workers, self.window(), partial(self._put_stack, name), self._fail)
 
     def _put_stack(self, name: str, layers: list[Any]) -> None:
         self._put(layers)

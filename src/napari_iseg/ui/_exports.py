@@ -141,6 +141,7 @@ def _gathered(
     answers = [_answer_of(record) for record in project.finished.records if record.session is not None]
     data, units = full_data(image), unit_in_short(image.units)
     spacing = tuple(abs(float(size)) for size in image.scale)
+    names = tuple(str(name) for name in image.axis_labels)
 
     def gather(path: Path) -> ExportedLabels:
         sure = {label: _mean(prediction, indices) for label, prediction, indices in answers if prediction is not None}
@@ -148,7 +149,7 @@ def _gathered(
             label: one if one.confidence is not None else _with(one, sure.get(label)) for label, one in objects.items()
         }
         like = grid_of(path, labels, image, format_name)
-        return ExportedLabels(labels, like, spacing, units, data, bool(image.rgb), known)
+        return ExportedLabels(labels, like, spacing, units, data, bool(image.rgb), known, axis_names=names)
 
     return gather
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ImageError, IsegError
-from napari_iseg.inference.replaying import remake
+from napari_iseg.inference.remaking import remake
 from napari_iseg.io import read_session, read_session_labels, session_path
 from napari_iseg.ui._exports import Exports
 from napari_iseg.ui._method_choice import chosen_in

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_iseg.ui._object_facts import area_of_a_pixel, plane_in_words
+from napari_iseg.io.session_slices import axis_of
+from napari_iseg.ui._object_facts import area_of_a_pixel, plane_in_words, volume_of_a_voxel
 from napari_iseg.ui._plane_work import PlaneWork
 
 if TYPE_CHECKING:
@@ -68,23 +69,29 @@ class Row:
 
     @property
     def pixels(self) -> int:
-        """Its area in pixels."""
+        """Its area in pixels; of an object on several planes its voxels."""
         item = self.item
         if not isinstance(item, PlaneWork):
             return item.pixels
         return int(np.count_nonzero(item.session.mask)) if item.session is not None else 0
 
     @property
-    def area(self) -> float | None:
-        """Its area in physical units, or None where the image says nothing of these."""
-        known = self._area_of_a_pixel
+    def size(self) -> float | None:
+        """Its area, or volume on several planes, in physical units; None where the image says nothing of these."""
+        known = self._size_of_a_pixel
         return self.pixels * known[0] if known is not None else None
 
     @property
     def unit(self) -> str:
-        """The unit of the area."""
-        known = self._area_of_a_pixel
+        """The unit of the size."""
+        known = self._size_of_a_pixel
         return known[1] if known is not None else ""
+
+    @property
+    def axis(self) -> int | None:
+        """The axis along which its planes follow one another; None where it lies on one."""
+        item = self.item
+        return None if isinstance(item, PlaneWork) else axis_of(item.plane, item.facts)
 
     @property
     def seconds(self) -> float:
@@ -100,9 +107,12 @@ class Row:
         return (self.item.choice or self.controller.answering.choice).method
 
     @property
-    def _area_of_a_pixel(self) -> tuple[float, str] | None:
+    def _size_of_a_pixel(self) -> tuple[float, str] | None:
         image = self.controller.image
-        return area_of_a_pixel(image, self.plane) if image is not None else None
+        if image is None:
+            return None
+        axis = self.axis
+        return area_of_a_pixel(image, self.plane) if axis is None else volume_of_a_voxel(image, self.plane, axis)
 
 
 @dataclass(frozen=True)
@@ -136,8 +146,8 @@ class Column:
 
 
 def _physical(row: Row) -> str:
-    area = row.area
-    return "" if not area else f"{area:.4g} {row.unit}".rstrip()
+    size = row.size
+    return "" if not size else f"{size:.4g} {row.unit}".rstrip()
 
 
 COLUMNS = (
@@ -167,8 +177,22 @@ COLUMNS = (
         lambda r: str(len(r.item.prompts)),
         width=44,
     ),
-    Column("area", "Area", "Its area in the image's own units", lambda r: r.area or r.pixels, _physical, width=74),
-    Column("pixels", "Pixels", "Its area in pixels", lambda r: r.pixels, lambda r: f"{r.pixels:,}", width=60),
+    Column(
+        "area",
+        "Area",
+        "Its area in the image's own units; on several planes its volume",
+        lambda r: r.size or r.pixels,
+        _physical,
+        width=74,
+    ),
+    Column(
+        "pixels",
+        "Pixels",
+        "Its area in pixels; on several planes its voxels",
+        lambda r: r.pixels,
+        lambda r: f"{r.pixels:,}",
+        width=60,
+    ),
     Column("plane", "Plane", "Where it lies in the stack", lambda r: r.plane.index, lambda r: plane_in_words(r.plane)),
     Column("method", "Method", "The method that made it", lambda r: r.method, lambda r: r.method, False, 84),
     Column(

@@ -10,9 +10,10 @@ import numpy as np
 from napari_iseg.errors import ImageError, PromptError
 from napari_iseg.interactions import MaskPrompt
 from napari_iseg.interactions.splitting import split_mask
+from napari_iseg.io.session_slices import planes_of
 from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
 from napari_iseg.ui._object_facts import middle_of, remember
-from napari_iseg.ui._object_slices import merged_facts, object_places, planes_of
+from napari_iseg.ui._object_slices import merged_facts, object_places
 from napari_iseg.ui._object_steps import ObjectSteps
 from napari_iseg.ui._other_layers import check_grid, class_in
 from napari_iseg.ui._plane_view import plane_shape

@@ -11,6 +11,7 @@ import numpy as np
 from napari_iseg.errors import OptionError
 from napari_iseg.inference.mask_refinement import PLAIN, MaskRefinement
 from napari_iseg.planes import PlaneLook, SquarePixels
+from napari_iseg.ui._square_pixels import NOT_SPACE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +30,7 @@ __all__ = [
     "remember",
     "saved_facts",
     "take_saved_facts",
+    "volume_of_a_voxel",
 ]
 
 # What napari calls an axis that nobody gave a unit.
@@ -63,7 +65,12 @@ def remember(work: PlaneWork, record: FinishedObject) -> None:
 
 def saved_facts(record: FinishedObject) -> dict[str, Any]:
     """Return what a session file keeps of an object besides its prompts, as JSON values."""
-    known = {"note": record.note, "reviewed": record.reviewed, "seconds": round(record.seconds, 3)}
+    known = {
+        "note": record.note,
+        "reviewed": record.reviewed,
+        "seconds": round(record.seconds, 3),
+        "moment": record.moment,
+    }
     return {**record.facts, **{name: value for name, value in known.items() if value}, **record.refinement.facts()}
 
 
@@ -72,7 +79,7 @@ def take_saved_facts(record: FinishedObject, item: SavedObject) -> None:
     facts = dict(item.facts)
     record.class_name = item.class_name or ""
     # A fact of another kind than ours is somebody else's.
-    for name, kind in (("note", str), ("reviewed", bool), ("seconds", (int, float))):
+    for name, kind in (("note", str), ("reviewed", bool), ("seconds", (int, float)), ("moment", int)):
         if isinstance(facts.get(name), kind):
             setattr(record, name, facts.pop(name))
     record.refinement = refinement_in(facts)
@@ -110,6 +117,36 @@ def area_of_a_pixel(image: Any, plane: PlaneAddress) -> tuple[float, str] | None
         return None if rows == columns == 1 else (rows * columns, "")
     unit = f"{names[0]}²" if names[0] == names[1] else f"{names[0]}·{names[1]}"
     return rows * columns, unit
+
+
+def volume_of_a_voxel(image: Any, plane: PlaneAddress, axis: int) -> tuple[float, str] | None:
+    """Return the volume of a voxel and its unit ("µm³"), or None where the image does not say how large it is.
+
+    Parameters
+    ----------
+    image
+        An Image layer.
+    plane
+        A plane of it.
+    axis
+        That the planes follow one another along.
+
+    Returns
+    -------
+    tuple or None
+        With an empty unit where the image has a scale but no unit; None along an axis that is no space, such as time,
+        where planes make no volume.
+    """
+    area = area_of_a_pixel(image, plane)
+    height = _short(image.units[axis])
+    if area is None or image.units[axis].dimensionality != image.units[plane.rows].dimensionality:
+        return None
+    if str(image.axis_labels[axis]).lower() in NOT_SPACE:
+        return None
+    size, unit = area[0] * abs(float(image.scale[axis])), area[1]
+    if not unit:
+        return size, ""
+    return size, f"{unit[:-1]}³" if unit == f"{height}²" else f"{unit}·{height}"
 
 
 @lru_cache

@@ -10,8 +10,9 @@ import numpy as np
 from napari_iseg.errors import ExportError, PromptError
 from napari_iseg.inference.mask_refinement import PLAIN
 from napari_iseg.io.session_labels import mask_digest
+from napari_iseg.io.session_slices import ObjectSlices, planes_of
 from napari_iseg.ui._layers import LABEL_TYPE
-from napari_iseg.ui._object_slices import object_places, planes_of
+from napari_iseg.ui._object_slices import object_places
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -115,7 +116,7 @@ class FinishedObjects:
         self._highest = 0
 
     def tick(self) -> int:
-        """Return the next moment of the clock that orders acceptances and edits."""
+        """Return the next moment of the clock that orders acceptances, edits and planes that are filled."""
         self._clock += 1
         return self._clock
 
@@ -205,11 +206,16 @@ class FinishedObjects:
         self._counted = None
 
     def adopt(self, record: FinishedObject) -> None:
-        """Keep the record of an object whose pixels are in the layer already."""
+        """Keep the record of an object whose pixels are in the layer already; its moment, if it is a later one."""
         self._counted = None
         record.pixels = int(record.indices[0].size)
-        record.moment = self.tick()
+        if (self.records and record.moment <= self.records[-1].moment) or not record.moment:
+            record.moment = self.tick()
         self.records.append(record)
+        slices = ObjectSlices.of_facts(record.facts)
+        made = [fact.made.moment for fact in slices.planes.values() if fact.made is not None] if slices else []
+        # What comes next is later than everything that an earlier session noted.
+        self._clock = max(self._clock, record.moment, *made)
         self.revision += 1
 
     def last_on(self, plane: PlaneAddress) -> FinishedObject | None:

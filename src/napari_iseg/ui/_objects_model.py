@@ -232,7 +232,10 @@ class ObjectsFilter(QSortFilterProxyModel):
 
 
 def _tip(row: Row, name: str) -> str | None:
-    if name == "area" and row.area is None:
+    if name == "area" and row.axis is not None:
+        known = row.size is not None
+        return "Its volume." if known else "The image has no physical voxel size; its volume is known in voxels only."
+    if name == "area" and row.size is None:
         return "The image has no physical pixel size; its area is known in pixels only."
     if name == "note":
         return str(row.item.note) or None

@@ -184,11 +184,13 @@ class ObjectsTable(QTableView):
         return [rows[self.filtered.mapToSource(self.filtered.index(row, 0)).row()] for row in sorted(chosen)]
 
     def _show_columns_that_say_something(self) -> None:
-        """Hide the plane of a flat image, and one of the two areas, unless the user wants them."""
+        """Hide the plane of a flat image, and the pixels beside an area, unless the user wants them."""
         rows = self.objects_model.rows
         wanted = {"plane": bool(rows) and bool(rows[0].plane.index)}
-        physical = bool(rows) and rows[0].area is not None
-        for name, shown in {**wanted, "area": physical, "pixels": not physical}.items():
+        physical = any(row.size is not None for row in rows[:1])
+        # Of an object on several planes both are wanted: its volume and how many voxels that is.
+        counted = not physical or any(row.axis is not None for row in rows)
+        for name, shown in {**wanted, "area": physical, "pixels": counted}.items():
             if name not in self._touched and self.isColumnHidden(_PLACES[name]) == shown:
                 self.setColumnHidden(_PLACES[name], not shown)
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.io.several import Choice
 
-__all__ = ["Opening", "ask_for_files", "ask_for_folder", "get_reader"]
+__all__ = ["Opening", "ask_for_files", "ask_for_folder", "asking_window", "get_reader"]
 
 LayerData = tuple[Any, ...]
 
@@ -47,10 +47,10 @@ def get_reader(path: str | Sequence[str]) -> Callable[[str | Sequence[str]], lis
     read = readers.get_reader(path)
     if read is None:
         return None
-    return _read_asking if _window() is not None else read
+    return _read_asking if asking_window() is not None else read
 
 
-def _window() -> QWidget | None:
+def asking_window() -> QWidget | None:
     """Return the window in which the user can be asked, None where there is none."""
     if QApplication.instance() is None or current_viewer() is None:
         return None
@@ -68,7 +68,7 @@ def _read_asking(path: str | Sequence[str]) -> list[LayerData]:
         if holds_choices(item) and split_choice(item)[1] is None:
             choices = choices_in(item)
             if len(choices) > 1:
-                dialog = ChoiceDialog(item, choices, _window())
+                dialog = ChoiceDialog(item, choices, asking_window())
                 names = [f"{item}{SEPARATOR}{name}" for name in dialog.chosen] if dialog.exec() else []
                 dialog.deleteLater()
         for name in names:
@@ -143,14 +143,14 @@ def _fail(error: Exception) -> None:
 
 def ask_for_files(viewer: Viewer) -> None:
     """Ask for image files and open them with scale, units, channels and contrast, whatever other readers there are."""
-    parent = _window()
+    parent = asking_window()
     paths, _ = QFileDialog.getOpenFileNames(parent, "Open a stack or volume")
     _opening(viewer, parent).open(paths)
 
 
 def ask_for_folder(viewer: Viewer) -> None:
     """Ask for a folder and open it as one image: DICOM, slices, OME-Zarr, a case of BraTS or OAI-ZIB."""
-    parent = _window()
+    parent = asking_window()
     folder = QFileDialog.getExistingDirectory(parent, "Open a folder as one image")
     if folder:
         _opening(viewer, parent).open([folder])

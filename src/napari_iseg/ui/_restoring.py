@@ -10,12 +10,12 @@ from scipy import ndimage
 
 from napari_iseg.errors import ImageError
 from napari_iseg.interactions import Choice
+from napari_iseg.io.session_slices import planes_of
 from napari_iseg.planes import PlaneLook
 from napari_iseg.ui._contrast import contrast_of
 from napari_iseg.ui._layers import LABEL_TYPE
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._object_facts import refinement_in, take_saved_facts
-from napari_iseg.ui._object_slices import planes_of
 from napari_iseg.ui._objects import FinishedObject
 
 if TYPE_CHECKING:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari.utils.notifications import show_info
 
 from napari_iseg.io.sample_stacks import find_stack
+from napari_iseg.ui._sample_fetching import fetched_layers
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-__all__ = ["MORE", "open_hippocampus", "open_nerve_cord", "open_nuclei", "open_spine", "reader_of", "tell_terms"]
+__all__ = ["MORE", "open_hippocampus", "open_nerve_cord", "open_nuclei", "open_spine", "tell_terms"]
 
 MORE: tuple[tuple[str, str], ...] = (
     ("EM stack (drawn)", "em_stack"),
@@ -52,12 +50,7 @@ def tell_terms(name: str) -> None:
         show_info(stack.terms)
 
 
-def reader_of(name: str) -> Callable[[], list[Any]]:
-    """Return what reads a sample's layers; it knows no window and runs in any thread."""
-    return lambda: list(find_stack(name).layers())
-
-
 def _told(name: str) -> list[Any]:
-    layers = list(find_stack(name).layers())
+    layers = fetched_layers(name)
     tell_terms(name)
     return layers

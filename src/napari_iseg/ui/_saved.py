@@ -32,6 +32,7 @@ __all__ = [
     "begun_works",
     "image_of",
     "numbered_objects",
+    "plain_options",
     "saved_record",
     "saved_work",
     "session_of",
@@ -134,7 +135,7 @@ def saved_record(record: FinishedObject) -> SavedObject:
         plane=record.plane,
         method=choice.method,
         weights=choice.weights_in_use,
-        options=_plain(options),
+        options=plain_options(options),
         threshold=record.threshold,
         prompts=record.prompts,
         class_name=record.class_name or None,
@@ -166,7 +167,7 @@ def saved_work(work: PlaneWork, choice: MethodChoice, label: int, *, digest: boo
         plane=work.plane,
         method=choice.method,
         weights=choice.weights_in_use,
-        options=_plain(session.predictor.options if session is not None else choice.options),
+        options=plain_options(session.predictor.options if session is not None else choice.options),
         threshold=_threshold(work, choice),
         prompts=work.prompts,
         answered=work.answered,
@@ -184,7 +185,8 @@ def _threshold(work: PlaneWork, choice: MethodChoice) -> float:
 
 
 @lru_cache(maxsize=256)
-def _plain(options: Options) -> Mapping[str, bool | int | float | str | None]:
+def plain_options(options: Options) -> Mapping[str, bool | int | float | str | None]:
+    """Return a method's options as plain values by name."""
     values = dataclasses.asdict(options)
     return MappingProxyType(
         {name: ",".join(map(str, value)) if isinstance(value, tuple) else value for name, value in values.items()}

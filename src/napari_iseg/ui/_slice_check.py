@@ -12,7 +12,7 @@ from napari_iseg.planes.suspicion import Suspicion, suspicions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from napari_iseg.ui._object_slices import ObjectSlices
+    from napari_iseg.io.session_slices import ObjectSlices
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._project import Project
     from napari_iseg.ui._workers import Workers

@@ -11,8 +11,9 @@ from psygnal import Signal
 
 from napari_iseg.errors import IsegError
 from napari_iseg.inference.predictor import CancelledError
+from napari_iseg.io.session_labels import mask_digest
+from napari_iseg.io.session_slices import SliceFact
 from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
-from napari_iseg.ui._object_slices import SliceFact
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,13 +21,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_iseg.inference.propagation import SliceMask
+    from napari_iseg.io.session_slices import ObjectSlices, SliceMaking
     from napari_iseg.ui._controller import Controller
-    from napari_iseg.ui._object_slices import ObjectSlices
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._project import Project
     from napari_iseg.ui._workers import Job, Workers
 
-__all__ = ["SliceFilling"]
+__all__ = ["Found", "SliceFilling"]
+
+Found = tuple["SliceMask", "SliceMaking"]
+"""The mask of a plane, and what made it."""
 
 
 @dataclass(eq=False)
@@ -36,7 +40,7 @@ class _Run:
     project: Project
     label: int
     slices: ObjectSlices
-    found: Iterator[SliceMask]
+    found: Iterator[Found]
     total: int
     stale: set[int]
     facts: dict[str, Any]
@@ -88,7 +92,7 @@ class SliceFilling:
         project: Project,
         record: FinishedObject,
         slices: ObjectSlices,
-        found: Iterator[SliceMask],
+        found: Iterator[Found],
         total: int,
         stale: set[int],
     ) -> None:
@@ -101,7 +105,7 @@ class SliceFilling:
         slices
             What is known of them now.
         found
-            Gives their masks; it is advanced in threads.
+            Gives their masks and what makes them; it is advanced in threads.
         total
             How many it may give.
         stale
@@ -115,27 +119,30 @@ class SliceFilling:
         run = self._run
         if run is not None:
             # One plane at a time: each is shown as it comes, and cancelling waits for one at most.
-            work: Callable[[Any], SliceMask | None] = lambda _cancelled: next(run.found, None)  # noqa: E731
+            work: Callable[[Any], Found | None] = lambda _cancelled: next(run.found, None)  # noqa: E731
             self._job = self._workers.start(work, partial(self._arrived, run), partial(self._failed, run))
         self.changed.emit()
 
-    def _arrived(self, run: _Run, found: SliceMask | None) -> None:
+    def _arrived(self, run: _Run, answer: Found | None) -> None:
         self._job = None
         record = run.project.finished.find(run.label)
         if run is not self._run or record is None or not run.project.layers.has_objects:
             self._run = None
             self.changed.emit()
             return
-        if found is None:
+        if answer is None:
             self._run = None
             for position in sorted(run.stale & set(run.slices.planes)):
                 self._write(run, record, position, None, None)
             self._keep(run)
             self.changed.emit()
             return
+        found, making = answer
         run.done += 1
         run.stale.discard(found.position)
-        fact = SliceFact(found.origin, found.confidence) if found.mask.any() else None
+        fact = None
+        if found.mask.any():
+            fact = SliceFact(found.origin, found.confidence, made=making, digest=mask_digest(found.mask))
         self._write(run, record, found.position, found.mask, fact)
         self._next()
 

@@ -5,25 +5,41 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from napari_iseg.io.prompt_values import prompt_from_values, prompt_to_values
-from napari_iseg.ui._object_slices import PROMPTED, SliceFact
+from napari_iseg.io.session_slices import PROMPTED, SliceFact, SliceMaking
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from napari_iseg.interactions import Prompt
+    from napari_iseg.io.session_file import SavedObject
     from napari_iseg.planes import PlaneAddress
     from napari_iseg.ui._objects import FinishedObject
 
 __all__ = ["prompted", "prompts_of"]
 
 
-def prompted(prompts: Iterable[Prompt]) -> SliceFact:
-    """Return the fact of a plane on which the user said something."""
+def prompted(there: SavedObject, moment: int) -> SliceFact:
+    """Return the fact of a plane on which the user said something.
+
+    Parameters
+    ----------
+    there
+        The object as it was made there.
+    moment
+        When.
+    """
     said: list[Any] = []
-    for prompt in prompts:
+    for prompt in there.prompts:
         kind, values = prompt_to_values(prompt)
         said.append({"kind": kind, **values})
-    return SliceFact(PROMPTED, 1.0, tuple(said))
+    making = SliceMaking(
+        moment=moment,
+        method=there.method,
+        weights=there.weights,
+        options=there.options,
+        threshold=there.threshold,
+        answered=there.answered,
+        facts=there.facts,
+    )
+    return SliceFact(PROMPTED, 1.0, tuple(said), making, there.mask_sha256)
 
 
 def prompts_of(fact: SliceFact | None, record: FinishedObject, plane: PlaneAddress) -> tuple[Prompt, ...]:

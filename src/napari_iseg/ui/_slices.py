@@ -13,26 +13,25 @@ import numpy as np
 from psygnal import Signal
 
 from napari_iseg.errors import PromptError
-from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.interactions import MaskPrompt
+from napari_iseg.io.session_slices import PROMPTED, ObjectSlices, SliceFact
 from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
-from napari_iseg.ui._object_slices import PROMPTED, ObjectSlices, SliceFact
 from napari_iseg.ui._object_steps import ObjectSteps
-from napari_iseg.ui._plane_view import full_data
 from napari_iseg.ui._plane_work import PlaneWork
+from napari_iseg.ui._saved import saved_work
 from napari_iseg.ui._slice_axis import slice_axis
 from napari_iseg.ui._slice_check import SliceCheck
 from napari_iseg.ui._slice_filling import SliceFilling
 from napari_iseg.ui._slice_prompts import prompted, prompts_of
-from napari_iseg.ui._square_pixels import square_pixels
+from napari_iseg.ui._slice_tracking import SliceTracking
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from napari_iseg.inference.propagation import SliceMask, Tracker
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._objects import FinishedObject
     from napari_iseg.ui._project import Project
+    from napari_iseg.ui._slice_filling import Found
     from napari_iseg.ui._workers import Workers
 
 __all__ = ["Slices"]
@@ -148,8 +147,8 @@ class Slices(ObjectSteps):
             ranges = [positions[:1] for positions in ranges]
         if not any(len(positions) for positions in ranges):
             raise PromptError("There is no further plane that way; the next one is your own, or the volume ends here.")
-        tracker = self._tracker(project, work, slices.axis)
-        found = (one for positions in ranges for one in tracker.propagate(here, mask, positions))
+        tracking = self._tracking(project, work, slices.axis)
+        found = (one for positions in ranges for one in tracking.carried(here, mask, positions))
         stale = {position for positions in ranges for position in positions} if all_the_way else set()
         self._filling.start(project, record, slices, found, sum(map(len, ranges)), stale)
         if not all_the_way and len(ranges) == 1:
@@ -166,14 +165,14 @@ class Slices(ObjectSteps):
         record = self._needed_object()
         project, work = self._needed()
         slices = _slices_of(record)
-        gaps = [p for a, b in pairwise(slices.prompted) for p in range(a + 1, b)]
+        gaps = [(a, b) for a, b in pairwise(slices.prompted) if b - a > 1]
         if not gaps:
             self.changed.emit()
             raise PromptError(
                 f"Object {record.label} was clicked on one plane only; click it on another one, too, then the planes "
                 "between are filled."
             )
-        self._fill(project, work, record, slices, [gaps], [])
+        self._fill(project, work, record, slices, gaps, [])
 
     def resume(self, label: int) -> None:
         """Make a finished object the one that prompts correct, from any plane.
@@ -240,11 +239,12 @@ class Slices(ObjectSteps):
             return
         slices = _slices_of(record)
         position = work.plane.position(slices.axis)
-        there = work.plane.take_labels(layer.data)
-        new = work.session.mask & np.isin(there, (0, label))
-        changed = (there == label) ^ new
+        values = work.plane.take_labels(layer.data)
+        new = work.session.mask & np.isin(values, (0, label))
+        changed = (values == label) ^ new
         change = PixelChange.to(layer, work.plane.mask_index(changed), np.where(new[changed], label, 0))
-        slices = slices.with_plane(position, prompted(work.prompts))
+        there = saved_work(work, work.choice or self._controller.answering.choice, label, digest=True)
+        slices = slices.with_plane(position, prompted(there, project.finished.tick()))
         facts = Fact(label, "facts", record.facts, {**record.facts, **slices.facts()})
         following = PlaneWork(work.plane, work.shape)
         self._do(project, work, Edit((change,), facts=(facts,), works=(work, following)))
@@ -302,8 +302,8 @@ class Slices(ObjectSteps):
         """Fill the planes up to the next prompted ones on both sides; beyond the outermost follow the object."""
         lower = max((p for p in slices.prompted if p < position), default=None)
         upper = min((p for p in slices.prompted if p > position), default=None)
-        gaps = [list(range(lower + 1, position))] if lower is not None else []
-        gaps += [list(range(position + 1, upper))] if upper is not None else []
+        gaps = [(lower, position)] if lower is not None else []
+        gaps += [(position, upper)] if upper is not None else []
         beyond = []
         # Not where nobody ever sent it.
         if lower is None and (upper is not None or any(p < position for p in slices.planes)):
@@ -311,7 +311,7 @@ class Slices(ObjectSteps):
         if upper is None and (lower is not None or any(p > position for p in slices.planes)):
             beyond.append(range(position + 1, project.shape[slices.axis]))
         if len(slices.planes) > 1:
-            self._fill(project, work, record, slices, [gap for gap in gaps if gap], beyond)
+            self._fill(project, work, record, slices, gaps, beyond)
 
     def _fill(
         self,
@@ -319,7 +319,7 @@ class Slices(ObjectSteps):
         work: PlaneWork,
         record: FinishedObject,
         slices: ObjectSlices,
-        gaps: list[list[int]],
+        gaps: list[tuple[int, int]],
         beyond: list[range],
     ) -> None:
         data, label = project.layers.objects.data, record.label
@@ -327,32 +327,21 @@ class Slices(ObjectSteps):
             position: record.plane.at(slices.axis, position).take_labels(data) == label for position in slices.prompted
         }
         here = work.plane.position(slices.axis)
-        tracker = self._tracker(project, work, slices.axis)
+        tracking = self._tracking(project, work, slices.axis)
 
-        def found() -> Iterator[SliceMask]:
-            for gap in gaps:
-                yield from tracker.interpolate(masks, gap)
+        def found() -> Iterator[Found]:
+            for lower, upper in gaps:
+                yield from tracking.between({place: masks[place] for place in (lower, upper)})
             for positions in beyond:
-                yield from tracker.propagate(here, masks[here], positions)
+                yield from tracking.carried(here, masks[here], positions)
 
-        total = sum(map(len, gaps)) + sum(map(len, beyond))
+        total = sum(upper - lower - 1 for lower, upper in gaps) + sum(map(len, beyond))
         if total:
             self._filling.start(project, record, slices, found(), total, {p for positions in beyond for p in positions})
 
-    def _tracker(self, project: Project, work: PlaneWork, axis: int) -> Tracker:
-        # Imported late: it brings torch.
-        from napari_iseg.inference.propagation import Propagation, Tracker
-
-        loaded = self._controller.answering.ready(self._controller.answering.choice)
-        data, look, plane = full_data(project.image), project.look, work.plane
-        size = plane.pixel_size([abs(float(value)) for value in project.image.scale])
-        options = Propagation(refine=self.refine and loaded is not None)
-        return Tracker(
-            lambda position: look.rgb(plane.at(axis, position).take(data)),
-            on_square_pixels(loaded.predictor, square_pixels(project.image, plane)) if loaded is not None else None,
-            options,
-            pixel_size=size,
-        )
+    def _tracking(self, project: Project, work: PlaneWork, axis: int) -> SliceTracking:
+        answering = self._controller.answering
+        return SliceTracking(project, work, axis, answering.ready(answering.choice), answering.choice, self.refine)
 
 
 def _slices_of(record: FinishedObject) -> ObjectSlices:

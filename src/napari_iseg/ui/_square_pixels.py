@@ -12,10 +12,10 @@ from napari_iseg.ui._plane_view import plane_shape
 if TYPE_CHECKING:
     from napari_iseg.planes import PlaneAddress
 
-__all__ = ["aspect_of", "plane_pixel_size", "square_pixels"]
+__all__ = ["NOT_SPACE", "aspect_of", "plane_pixel_size", "square_pixels"]
 
 # Along these axes a step has no size, whatever the scale says.
-_NOT_SPACE = ("t", "time", "c", "channel", "channels", "s", "sample")
+NOT_SPACE = ("t", "time", "c", "channel", "channels", "s", "sample")
 
 
 def square_pixels(image: Any, plane: PlaneAddress) -> SquarePixels | None:
@@ -40,7 +40,7 @@ def aspect_of(image: Any, plane: PlaneAddress) -> tuple[float, float]:
 def plane_pixel_size(image: Any, plane: PlaneAddress) -> tuple[float, float] | None:
     """Return height and width of a pixel of a plane in one unit; None where an axis is no space or units differ."""
     axes = (plane.rows, plane.columns)
-    if any(str(image.axis_labels[axis]).lower() in _NOT_SPACE for axis in axes):
+    if any(str(image.axis_labels[axis]).lower() in NOT_SPACE for axis in axes):
         return None
     units = [image.units[axis] for axis in axes]
     if units[0].dimensionality != units[1].dimensionality:
