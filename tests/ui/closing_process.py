@@ -19,7 +19,7 @@ def main(image: str) -> None:
     from napari.utils.notifications import notification_manager
     from qtpy.QtCore import QPoint, Qt, QTimer
     from qtpy.QtTest import QTest
-    from qtpy.QtWidgets import QApplication, QDialogButtonBox, QMessageBox
+    from qtpy.QtWidgets import QApplication, QMessageBox
 
     from napari_iseg.io.autosave_file import read_autosave
     from napari_iseg.io.autosave_places import every_autosave
@@ -48,7 +48,7 @@ def main(image: str) -> None:
         if isinstance(dialog, QMessageBox):
             dialog.button(QMessageBox.StandardButton.Save).click()
         elif type(dialog).__name__ == "ConfirmCloseDialog":
-            dialog.findChild(QDialogButtonBox).button(QDialogButtonBox.StandardButton.Ok).click()
+            dialog.accept()
 
     wait(lambda: not controller.answering.preparing and controller.work is not None)
     viewer.reset_view()

@@ -1,4 +1,4 @@
-"""Saved objects come back from a thread: the window moves, cancel leaves everything, and what is done meanwhile stays."""
+"""Saved objects come back from a thread: the window moves, cancel leaves everything, what is done meanwhile stays."""
 
 from __future__ import annotations
 
