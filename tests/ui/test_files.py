@@ -156,4 +156,4 @@ def test_a_session_opens_again(
     assert np.array_equal(hand.layer("Objects").data, expected)
     (tmp_path / "bad.json").write_text("{}")
     hand.widget.load_session(tmp_path / "bad.json")
-    assert "not a session" in notes[-1]
+    hand.wait_for_note(notes, "not a session")

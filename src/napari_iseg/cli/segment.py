@@ -41,6 +41,13 @@ def segment(
             "ct-bone, ..."
         ),
     ] = "layer",
+    keep_clicks: Annotated[
+        bool,
+        typer.Option(
+            "--keep-clicks/--as-answered",
+            help="Change the mask around a click that the method does not follow, as the window does.",
+        ),
+    ] = True,
     click: Annotated[
         list[str] | None, typer.Option(metavar="ROW,COLUMN,+|-", help="Include (+) or exclude (-). Repeatable.")
     ] = None,
@@ -87,12 +94,14 @@ def segment(
             "Nothing says which object is meant; give --click ROW,COLUMN,+ or --box, --scribble, --prompts or --mask."
         )
 
+    from napari_iseg.inference.mask_refinement import PLAIN, USUAL
     from napari_iseg.inference.opening import open_session
 
     show_licence(weights)
     size = pixel_size(loaded, address.rows, address.columns)
     seen = look_named(contrast, loaded, address).rgb(address.take(loaded.data))
     session = open_session(seen, method, weights=weights, device=device, options=options, pixel_size=size)
+    session.refinement = USUAL if keep_clicks else PLAIN
     for prompt in given:
         session.add(prompt)
     if choose is not None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from napari_iseg.io.files import existing_file, replacing
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from napari_iseg.errors import IsegError
@@ -37,8 +38,15 @@ def read_json_object(path: str | Path, error: type[IsegError]) -> dict[str, Any]
     return values
 
 
-def write_json_object(path: str | Path, values: dict[str, Any]) -> None:
+def write_json_object(path: str | Path, values: dict[str, Any], before: Callable[[], None] = lambda: None) -> None:
     """Write one JSON object, readable and with every number exact.
+
+    Parameters
+    ----------
+    path, values
+        Where to, and what.
+    before
+        Called when everything is on the disk but not yet in its place; if it raises, what was there stays.
 
     Raises
     ------
@@ -48,3 +56,4 @@ def write_json_object(path: str | Path, values: dict[str, Any]) -> None:
     text = json.dumps(values, indent=1, ensure_ascii=False, allow_nan=False)
     with replacing(path) as temporary:
         temporary.write_text(text + "\n", encoding="utf-8")
+        before()

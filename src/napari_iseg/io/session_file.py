@@ -12,7 +12,7 @@ from napari_iseg.io.prompt_values import PROMPT_KINDS, prompt_from_values, promp
 from napari_iseg.planes import PlaneAddress
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from napari_iseg.interactions import Prompt
 
@@ -117,8 +117,16 @@ class SavedSession:
     version: int = SESSION_VERSION
 
 
-def write_session(path: str | Path, saved: SavedSession) -> Path:
+def write_session(path: str | Path, saved: SavedSession, before: Callable[[], None] = lambda: None) -> Path:
     """Write a session as plain JSON; the file appears whole or not at all.
+
+    Parameters
+    ----------
+    path, saved
+        Where to, and what.
+    before
+        Writes the labels next to it: called when there was room for the session but before that takes the place of an
+        earlier one, so that neither is replaced alone. What it raises is raised here.
 
     Raises
     ------
@@ -138,7 +146,7 @@ def write_session(path: str | Path, saved: SavedSession) -> Path:
         "objects": [object_to_values(item) for item in saved.objects],
     }
     try:
-        write_json_object(path, values)
+        write_json_object(path, values, before)
     except TypeError as error:
         raise ExportError(
             f"The session cannot be written: an option or a fact is not a plain value ({error})."

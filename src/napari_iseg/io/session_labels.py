@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import ImageError
+from napari_iseg.io.exported import no_tick
 from napari_iseg.io.files import ending
 from napari_iseg.io.images import read_image
 from napari_iseg.io.labels import write_labels
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_iseg.io.exported import Tick
     from napari_iseg.io.loaded import LoadedImage
     from napari_iseg.io.session_file import SavedSession
 
@@ -55,7 +57,11 @@ def labels_name(session: Path, *, nifti: bool) -> str:
 
 
 def write_session_labels(
-    session: Path, labels: NDArray[Any], like: LoadedImage | None = None, spacing: Sequence[float] | None = None
+    session: Path,
+    labels: NDArray[Any],
+    like: LoadedImage | None = None,
+    spacing: Sequence[float] | None = None,
+    tick: Tick = no_tick,
 ) -> str:
     """Write the labels of a session next to it; the file appears whole or not at all.
 
@@ -69,6 +75,8 @@ def write_session_labels(
         The image that they belong to, if it came from a file: a NIfTI image's labels are written as NIfTI.
     spacing
         Size of a pixel per axis.
+    tick
+        Is told 1 before the file appears; what it raises ends the writing.
 
     Returns
     -------
@@ -81,7 +89,7 @@ def write_session_labels(
         If the file cannot be written.
     """
     name = labels_name(session, nifti=like is not None and like.kind == "nifti")
-    write_labels(session.with_name(name), labels, like, spacing)
+    write_labels(session.with_name(name), labels, like, spacing, tick=tick)
     return name
 
 

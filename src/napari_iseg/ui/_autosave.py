@@ -71,14 +71,27 @@ class Autosaver:
     def has_unsaved(self, project: Project) -> bool:
         """Whether a project holds something that no session file and no export has."""
         kept = self._of(project)
-        return kept.painted or self._objects(project) != kept.saved
+        return kept.strokes != kept.saved_strokes or self._objects(project) != kept.saved
 
     def mark_saved(self, project: Project) -> None:
         """Take note that all there is lies in a file of the user's; the autosave is not needed until the next step."""
+        self.saving(project)()
+
+    def saving(self, project: Project) -> Callable[[], None]:
+        """Take down what is going to be saved, and return what to call when it lies in a file of the user's.
+
+        What is done in between is not in that file, and stays in the autosave.
+        """
         kept = self._of(project)
-        kept.saved = self._objects(project)
-        kept.painted = False
-        self._soon()
+        objects, strokes = self._objects(project), kept.strokes
+
+        def saved() -> None:
+            kept.saved, kept.saved_strokes = objects, strokes
+            # What is written no longer says whether the autosave is needed.
+            kept.objects = None
+            self._soon()
+
+        return saved
 
     def write_now(self, project: Project, done: Callable[[], None]) -> None:
         """Write a project at once, in a thread.
@@ -131,7 +144,7 @@ class Autosaver:
         facts = session_facts(self._controller.classes, self._controller.guard, project.facts)
         if objects == kept.objects and facts == kept.facts and not kept.suspects and not kept.done:
             return
-        nothing_new = objects == kept.saved and not kept.painted
+        nothing_new = objects == kept.saved and kept.strokes == kept.saved_strokes
         kept.objects, kept.facts = objects, facts
         suspects, kept.suspects = kept.suspects, set()
         kept.is_writing, kept.again = True, False
@@ -226,7 +239,7 @@ class _Kept:
         self.objects: Objects | None = None
         self.facts: dict[str, Any] = {}
         self.saved: Objects = ()
-        self.painted = False
+        self.strokes = self.saved_strokes = 0
         self.suspects: set[Block] = set()
         self.is_writing = self.again = self.complained = False
         self.done: list[Callable[[], None]] = []
@@ -247,7 +260,7 @@ class _Kept:
         layer.events.data.connect(self._suspect_all)
 
     def _on_paint(self, event: Any) -> None:
-        self.painted = True
+        self.strokes += 1
         shape = self.layer.data.shape
         for atom in event.value:
             box = _box(atom)

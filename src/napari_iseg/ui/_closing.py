@@ -8,11 +8,11 @@ from weakref import ref
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
-from napari_iseg.errors import IsegError
+from napari_iseg.io import session_path
+from napari_iseg.ui._closing_save import ClosingSave
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from qtpy.QtWidgets import QWidget
 
@@ -75,15 +75,20 @@ class ClosingQuestion(QObject):
         return None if widget is self._dock else widget
 
     def _may_close(self) -> bool:
-        unsaved = [project for project in self._controller.projects if self._autosaver.has_unsaved(project)]
-        if unsaved:
-            answer = self._ask(unsaved)
-            if answer == QMessageBox.StandardButton.Cancel:
-                return False
-            if answer == QMessageBox.StandardButton.Save and not all(self._save(project) for project in unsaved):
-                return False
+        if not self._is_settled():
+            return False
         self._autosaver.clear(self._controller.projects)
         return True
+
+    def _is_settled(self) -> bool:
+        """Whether everything is saved, or the user does not want it."""
+        unsaved = [project for project in self._controller.projects if self._autosaver.has_unsaved(project)]
+        if not unsaved:
+            return True
+        answer = self._ask(unsaved)
+        if answer == QMessageBox.StandardButton.Save:
+            return self._save(unsaved)
+        return bool(answer == QMessageBox.StandardButton.Discard)
 
     def _ask(self, unsaved: list[Project]) -> Any:
         names = ", ".join(project.image.name for project in unsaved)
@@ -101,19 +106,24 @@ class ClosingQuestion(QObject):
         box.deleteLater()
         return QMessageBox.StandardButton(answer)
 
-    def _save(self, project: Project) -> bool:
-        """Write one project's session; False if that could not be done, and the window stays open."""
-        self._controller.choose_image(project.image)
-        path: Path | str | None = self._files.proposed_session()
-        if path is None:
-            path, _ = QFileDialog.getSaveFileName(
-                self._dock, "Save session", "session.iseg.json", "Sessions (*.iseg.json *.json)"
+    def _save(self, unsaved: list[Project]) -> bool:
+        """Write the sessions; False if that was cancelled or could not be done, and the window stays open."""
+        wanted = []
+        for project in unsaved:
+            path = self._files.proposed_session(project.image)
+            if path is None:
+                given, _ = QFileDialog.getSaveFileName(
+                    self._dock, "Save session", f"{project.image.name}.iseg.json", "Sessions (*.iseg.json *.json)"
+                )
+                if not given:
+                    return False
+                path = session_path(given)
+            wanted.append((project, path))
+        dialog = ClosingSave(self._files, wanted, self._dock.window())
+        done = dialog.save()
+        if dialog.failure:
+            self._controller.failed.emit(
+                f"{dialog.failure} The window stays open and nothing is lost; 'Save session…' writes to another place."
             )
-        if not path:
-            return False
-        try:
-            self._files.save_now(path)
-        except IsegError as error:
-            self._controller.failed.emit(str(error))
-            return False
-        return True
+        dialog.deleteLater()
+        return done

@@ -27,6 +27,7 @@ from napari_iseg.ui._object_edits import ObjectEdits
 from napari_iseg.ui._open_images import OpenImages
 from napari_iseg.ui._plane_view import locate
 from napari_iseg.ui._protection import Guard
+from napari_iseg.ui._putting_back import PuttingBack
 from napari_iseg.ui._slices import Slices
 from napari_iseg.ui._state import State
 from napari_iseg.ui._undoing import Undoing
@@ -87,8 +88,8 @@ class Controller:
         The kinds of objects to choose from.
     getting_ready
         Makes the layers of an image before the first click.
-    restoring
-        Whether the objects of a session file are being made anew.
+    putting_back
+        Puts the objects of a session file or of the autosave back.
     """
 
     changed = Signal()
@@ -101,7 +102,6 @@ class Controller:
         self.include = True
         self.guard = Guard()
         self.classes = Classes()
-        self.restoring = False
         self._viewer = viewer
         self._closed = False
         self.opened = OpenImages(viewer, lambda: self.answering.choice)
@@ -110,6 +110,7 @@ class Controller:
         self.accepting = Accepting(self, self._edited)
         self.slices = Slices(self, workers, self._edited)
         self.getting_ready = GettingReady(self, workers)
+        self.putting_back = PuttingBack(self, workers)
         self.answering.changed.connect(self.changed.emit)
         self.answering.failed.connect(self.failed.emit)
         self.answering.answered.connect(self._on_answered)
@@ -162,7 +163,9 @@ class Controller:
         work = self.work
         if work is None:
             return State.NO_PLANE
-        if self.preparing or self.restoring:
+        if self.restoring:
+            return State.RESTORING
+        if self.preparing:
             return State.PREPARING
         if self.answering.failure:
             return State.FAILED
@@ -176,6 +179,11 @@ class Controller:
     def preparing(self) -> bool:
         """Whether the method, a plane or the layers are not ready yet."""
         return self.answering.preparing or self.getting_ready.busy
+
+    @property
+    def restoring(self) -> bool:
+        """Whether saved objects are being put back."""
+        return self.putting_back.is_active
 
     @property
     def finished(self) -> list[FinishedObject]:
@@ -370,7 +378,10 @@ class Controller:
             self.accepting.accept()
 
     def cancel(self) -> None:
-        """Give up what is being computed and take back the click that asked for it; redo asks again."""
+        """Give up what is being put back, else what is being computed, and take back its click; redo asks again."""
+        if self.putting_back.can_cancel:
+            self.putting_back.cancel()
+            return
         self.slices.stop()
         project, work = self.project, self.work
         if project is not None and work is not None and work.pending:

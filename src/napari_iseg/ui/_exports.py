@@ -38,8 +38,9 @@ class Exports:
         Whose labels are written.
     workers
         Write them in a thread.
-    kept
-        Told when the labels of a project lie in a file that they can be had from again.
+    keeping
+        Called with a project whose labels are taken down; what it returns is called when they lie in a file that they
+        can be had from again.
 
     Attributes
     ----------
@@ -49,8 +50,10 @@ class Exports:
 
     changed = Signal()
 
-    def __init__(self, controller: Controller, workers: Workers, kept: Callable[[Project], None]) -> None:
-        self._controller, self._workers, self._kept = controller, workers, kept
+    def __init__(
+        self, controller: Controller, workers: Workers, keeping: Callable[[Project], Callable[[], None]]
+    ) -> None:
+        self._controller, self._workers, self._keeping = controller, workers, keeping
         self._part: float | None = None
         self._is_cancelled = False
 
@@ -85,6 +88,7 @@ class Exports:
             raise ExportError("There is nothing to export yet; open an image and click an object first.")
         if self._part is not None:
             raise ExportError("An export is still being written; wait for it, or cancel it.")
+        kept = self._keeping(project)
         labels, unfinished = project.labels()
         if not labels.any():
             raise ExportError("There is nothing to export yet; click an object first.")
@@ -107,7 +111,7 @@ class Exports:
         def written(where: Path) -> None:
             self._end()
             if chosen.keeps:
-                self._kept(project)
+                kept()
             self._controller.said.emit(f"{told} exported to {where}.")
 
         self._workers.start(write, written, self._failed)

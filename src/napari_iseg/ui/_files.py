@@ -12,26 +12,25 @@ from napari_iseg.io import read_session, read_session_labels, session_path
 from napari_iseg.ui._exports import Exports
 from napari_iseg.ui._method_choice import chosen_in
 from napari_iseg.ui._plane_view import full_data
-from napari_iseg.ui._restoring import Stored, put_back, stored
+from napari_iseg.ui._putting_back import Saved
+from napari_iseg.ui._restoring import stored
 from napari_iseg.ui._saved import source_of
-from napari_iseg.ui._session_facts import session_facts, take_session_facts
+from napari_iseg.ui._session_facts import session_facts
 from napari_iseg.ui._writing import session_writer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from napari_iseg.inference.predictor import Predictor
-    from napari_iseg.inference.session import Session
-    from napari_iseg.io import SavedObject, SavedSession
+    from napari_iseg.io import SavedObject
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._loading import Loaded
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._project import Project
-    from napari_iseg.ui._workers import Workers
+    from napari_iseg.ui._putting_back import PutBack
+    from napari_iseg.ui._workers import Job, Workers
 
 __all__ = ["Files"]
-
-_Made = list[tuple["SavedObject", "Session | IsegError"]]
 
 
 class Files:
@@ -48,12 +47,12 @@ class Files:
     """
 
     def __init__(self, controller: Controller, workers: Workers, load: Callable[[MethodChoice], Loaded]) -> None:
-        # Told when everything of a project lies in a file of the user's.
-        self.kept: Callable[[Project], None] = lambda _project: None
+        # Asked when a project is taken down to be saved; its answer is told when that lies in a file of the user's.
+        self.keeping: Callable[[Project], Callable[[], None]] = lambda _project: lambda: None
         self._controller = controller
         self._workers = workers
         self._load = load
-        self.exports = Exports(controller, workers, lambda project: self.kept(project))
+        self.exports = Exports(controller, workers, lambda project: self.keeping(project))
 
     def export(self, path: str | Path, format_name: str | None = None) -> None:
         """Write all objects, see :meth:`~napari_iseg.ui._exports.Exports.start`."""
@@ -83,28 +82,40 @@ class Files:
         ExportError
             If there is nothing to save.
         """
-        project = self._project()
-        write = self._writer(path, project)
 
         def written(file: Path) -> None:
-            self.kept(project)
             if not quiet:
                 self._controller.said.emit(f"The session was saved to {file}.")
             done()
 
-        self._workers.start(lambda _cancelled: write(), written, failed or self._tell)
+        self.save_project(self._project(), path, written, failed or self._tell)
 
-    def save_now(self, path: str | Path) -> None:
-        """Write the session at once, because the window closes.
+    def save_project(
+        self, project: Project, path: str | Path, done: Callable[[Path], None], failed: Callable[[Exception], None]
+    ) -> Job:
+        """Write the session of any open image in a thread; cancelled, it leaves what was there before.
+
+        Parameters
+        ----------
+        project
+            The work on the image.
+        path
+            The session file.
+        done, failed
+            Called here, later, with the file or the error.
 
         Raises
         ------
         ExportError
-            If there is nothing to save or a file cannot be written.
+            If there is nothing to save.
         """
-        project = self._project()
-        self._writer(path, project)()
-        self.kept(project)
+        kept, write = self.keeping(project), self._writer(path, project)
+
+        def written(file: Path) -> None:
+            kept()
+            done(file)
+
+        return self._workers.start(write, written, failed)
 
     def load_session(
         self,
@@ -126,37 +137,45 @@ class Files:
         done, failed
             Called here, later, when everything is back or when that failed; None tells the user.
         quiet
-            Whether success needs no sentence.
+            Whether success needs no sentence; the user cannot stop it then.
 
         Raises
         ------
         ImageError
-            If the file is no session, or belongs to an image of another shape.
-        PromptError
-            If a prompt in it does not say what it should.
+            If there is no image, or other objects are still being put back.
         """
         project = self._project()
-        saved = read_session(path)
-        if saved.shape != project.shape:
-            raise ImageError(
-                f"{Path(path).name} belongs to an image of the shape {saved.shape}, but the chosen one has "
-                f"{project.shape}; choose the image that it was made on."
-            )
-        self._controller.restoring = True
-        self._workers.start(
-            partial(_read, Path(path), saved, full_data(project.image), self._load),
-            partial(self._put_back, project, saved, "" if quiet else Path(path).name, done, failed or self._tell),
-            partial(self._not_loaded, failed or self._tell),
-        )
-        self._controller.changed.emit()
+        name = "" if quiet else Path(path).name
+        tell = failed or self._tell
 
-    def proposed_session(self) -> Path | None:
-        """Return the session file beside the chosen image's own file; None where it has none."""
-        image = self._controller.image
+        def put_back(came: PutBack) -> None:
+            told = f"{came.back} of {came.back + came.lost} objects were put back from {name}."
+            if name or came.lost:
+                self._controller.said.emit(told if not came.lost else f"{told} The others lie under finished objects.")
+            if came.was_empty and not came.lost:
+                self.keeping(project)()
+            self._controller.changed.emit()
+            done()
+
+        def stopped() -> None:
+            self._controller.said.emit(f"Loading {name} was cancelled; nothing has changed.")
+
+        self._controller.putting_back.start(
+            project,
+            partial(_read, Path(path), project.shape, full_data(project.image), self._load),
+            put_back,
+            tell,
+            None if quiet else stopped,
+            choices=not quiet,
+        )
+
+    def proposed_session(self, image: Any = None) -> Path | None:
+        """Return the session file beside an image's own file, the chosen one's if None; None where it has none."""
+        image = image if image is not None else self._controller.image
         source = source_of(image) if image is not None else None
         return session_path(source) if source is not None else None
 
-    def _writer(self, path: str | Path, project: Project) -> Callable[[], Path]:
+    def _writer(self, path: str | Path, project: Project) -> Callable[[Callable[[], bool]], Path]:
         controller = self._controller
         facts = session_facts(controller.classes, controller.guard, project.facts)
         return session_writer(session_path(path), project, controller.answering.choice, facts)
@@ -167,40 +186,6 @@ class Files:
             raise ImageError("There is no image yet; open one first.")
         return project
 
-    def _put_back(
-        self,
-        project: Project,
-        saved: SavedSession,
-        name: str,
-        done: Callable[[], None],
-        tell: Callable[[Exception], None],
-        there: Stored | _Made,
-    ) -> None:
-        self._controller.restoring = False
-        was_empty = not (project.finished.records or project.has_unfinished)
-        # First, so that the classes of the objects have their colours.
-        project.facts = take_session_facts(self._controller, saved.facts, choices=bool(name))
-        try:
-            if isinstance(there, Stored):
-                back, lost = put_back(self._controller, project, there)
-            else:
-                back, lost = _add_made(project, there)
-        except IsegError as error:
-            self._not_loaded(tell, error)
-            return
-        told = f"{back} of {back + lost} objects were put back from {name}."
-        if name or lost:
-            self._controller.said.emit(told if not lost else f"{told} The others lie under finished objects.")
-        if was_empty and not lost:
-            self.kept(project)
-        self._controller.changed.emit()
-        done()
-
-    def _not_loaded(self, tell: Callable[[Exception], None], error: Exception) -> None:
-        self._controller.restoring = False
-        self._controller.changed.emit()
-        tell(error)
-
     def _tell(self, error: Exception) -> None:
         if not isinstance(error, IsegError):
             raise error
@@ -209,32 +194,32 @@ class Files:
 
 def _read(
     path: Path,
-    saved: SavedSession,
+    shape: tuple[int, ...],
     data: Any,
     load: Callable[[MethodChoice], Loaded],
     cancelled: Callable[[], bool],
-) -> Stored | _Made:
+) -> Saved:
+    """Read a session in a thread.
+
+    Raises
+    ------
+    ImageError
+        If the file is no session, or belongs to an image of another shape.
+    PromptError
+        If a prompt in it does not say what it should.
+    """
+    saved = read_session(path)
+    if saved.shape != shape:
+        raise ImageError(
+            f"{path.name} belongs to an image of the shape {saved.shape}, but the chosen one has {shape}; choose the "
+            "image that it was made on."
+        )
     labels = read_session_labels(path, saved)
     if labels is not None:
-        return stored(saved.objects, labels, begun_drawn=True)
+        return Saved(stored(saved.objects, labels, begun_drawn=True), saved.facts)
 
     def predictor(item: SavedObject) -> Predictor:
         return load(chosen_in(item)).predictor
 
-    return list(remake([item for item in saved.objects if item.prompts], data, predictor, cancelled=cancelled))
-
-
-def _add_made(project: Project, made: _Made) -> tuple[int, int]:
-    for _, session in made:
-        # Before anything is written: all or none.
-        if isinstance(session, IsegError):
-            raise session
-    lost = 0
-    for item, session in made:
-        if isinstance(session, IsegError):
-            continue
-        try:
-            project.add_finished(item, session)
-        except IsegError:
-            lost += 1
-    return len(made) - lost, lost
+    asked = [item for item in saved.objects if item.prompts]
+    return Saved(list(remake(asked, data, predictor, cancelled=cancelled)), saved.facts)

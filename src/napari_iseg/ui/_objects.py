@@ -205,6 +205,10 @@ class FinishedObjects:
         """Look through all pixels before the next id is given: somebody wrote others into the layer."""
         self._counted = None
 
+    def know(self, data: Any, highest: int) -> None:
+        """Take note of the highest id in an array, so that nobody has to look through all of it."""
+        self._counted, self._highest = data, highest
+
     def adopt(self, record: FinishedObject) -> None:
         """Keep the record of an object whose pixels are in the layer already; its moment, if it is a later one."""
         self._counted = None

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari import current_viewer
 from napari.layers import Layer
 from napari.utils.notifications import show_error, show_warning
+from npe2 import read
 from qtpy.QtWidgets import QApplication, QFileDialog
 
-from napari_iseg.errors import IsegError
+from napari_iseg.errors import ImageError, IsegError
 from napari_iseg.io import readers
 from napari_iseg.io.choices import choices_in, holds_choices
 from napari_iseg.io.several import SEPARATOR, split_choice
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.io.several import Choice
 
-__all__ = ["Opening", "ask_for_files", "ask_for_folder", "asking_window", "get_reader"]
+__all__ = ["Opening", "ask_for_files", "ask_for_folder", "asking_window", "get_reader", "read_again", "show_layers"]
 
 LayerData = tuple[Any, ...]
 
@@ -123,12 +125,40 @@ class Opening:
         self._workers.start(lambda _cancelled: readers.open_layers(path), self._show, _fail)
 
     def _show(self, layers: list[LayerData]) -> None:
-        first = not self._viewer.layers
-        for data, attributes, kind in layers:
-            self._viewer.add_layer(Layer.create(data, attributes, kind))
-        if first:
-            self._viewer.reset_view()
-        tell_notes(layers)
+        show_layers(self._viewer, layers)
+
+
+def show_layers(viewer: Viewer, layers: list[LayerData]) -> None:
+    """Show what was read, and the sentences that come with it."""
+    first = not viewer.layers
+    for data, attributes, kind in layers:
+        viewer.add_layer(Layer.create(data, attributes, kind))
+    if first:
+        viewer.reset_view()
+    tell_notes(layers)
+
+
+def read_again(source: str) -> list[LayerData]:
+    """Read a file that was open before, as then: with this plugin's reader or with napari's own.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read.
+    """
+    if readers.get_reader(source) is not None:
+        return readers.open_layers(source)
+    try:
+        found: list[Any] = read([source], stack=False, plugin_name="napari")
+    except Exception as error:
+        raise ImageError(f"{source} cannot be opened any more ({error}); put the file back.") from error
+    layers: list[LayerData] = []
+    for one in found:
+        # npe2 lets attributes and kind be left out.
+        given: LayerData = (*tuple(one), *({}, "image")[len(one) - 1 :])
+        ours = {"name": Path(source).stem, "metadata": {"napari_iseg": {"source": source}}}
+        layers.append((given[0], {**ours, **given[1]}, given[2]))
+    return layers
 
 
 def _list(path: str, _cancelled: Callable[[], bool]) -> list[Choice]:

@@ -13,20 +13,24 @@ from qtpy.QtCore import QTimer
 from napari_iseg.errors import ImageError, IsegError
 from napari_iseg.io.autosave_file import Autosave, read_autosave, read_autosave_image
 from napari_iseg.io.autosave_places import autosaves_of, every_autosave, forget
-from napari_iseg.io.readers import get_reader
 from napari_iseg.ui._autosave import lock_of
-from napari_iseg.ui._restoring import Stored, put_back, stored
+from napari_iseg.ui._putting_back import Saved
+from napari_iseg.ui._reading import read_again, show_layers
+from napari_iseg.ui._restoring import Stored, stored
 from napari_iseg.ui._saved import image_of
-from napari_iseg.ui._session_facts import take_session_facts
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from napari.viewer import Viewer
     from qtpy.QtCore import QObject
 
     from napari_iseg.io.autosave_file import SavedImage
     from napari_iseg.ui._autosave import Autosaver
     from napari_iseg.ui._controller import Controller
-    from napari_iseg.ui._workers import Workers
+    from napari_iseg.ui._putting_back import PutBack
+    from napari_iseg.ui._reading import LayerData
+    from napari_iseg.ui._workers import Job, Workers
 
 __all__ = ["Offer", "Recovery"]
 
@@ -52,13 +56,11 @@ class Offer:
     @property
     def sentence(self) -> str:
         """What the user is told."""
-        image = self.found.image
-        name = Path(image.source).name if image.source is not None else image.name
         done = sum(item.finished for item in self.there.objects)
         begun = len(self.there.objects) - done
         parts = [f"{done} object{'' if done == 1 else 's'}"] if done or not begun else []
         parts += [f"{begun} unfinished"] if begun else []
-        return f"Unsaved work on {name} from {_clock(self.found.time)}: {', '.join(parts)}."
+        return f"Unsaved work on {_name(self)} from {_clock(self.found.time)}: {', '.join(parts)}."
 
 
 class Recovery:
@@ -83,6 +85,8 @@ class Recovery:
         There is another offer, or none.
     offer
         The work that the user is asked about, or None.
+    busy
+        What is being done to put it back, as a sentence; empty if nothing is.
     """
 
     changed = Signal()
@@ -91,6 +95,8 @@ class Recovery:
         self, viewer: Viewer, controller: Controller, workers: Workers, autosaver: Autosaver, parent: QObject
     ) -> None:
         self.offer: Offer | None = None
+        self.busy = ""
+        self._opening: Job | None = None
         self._viewer = viewer
         self._controller = controller
         self._workers = workers
@@ -119,15 +125,19 @@ class Recovery:
         def found(offer: Offer | None) -> None:
             if number == self._number:
                 self.offer = offer
+                wanted, self._wanted = self._wanted, None
+                if wanted is not None:
+                    self.busy = ""
+                    if offer is not None and offer.path == wanted.path:
+                        self.restore()
+                    else:
+                        self._controller.failed.emit(f"{_name(wanted)} has changed; its work cannot be put back on it.")
                 self.changed.emit()
-                if offer is not None and self._wanted is not None and offer.path == self._wanted.path:
-                    self._wanted = None
-                    self.restore()
 
         self._workers.start(lambda _cancelled: _look(of), found, self._tell)
 
     def restore(self) -> None:
-        """Put the work back; its image is opened first if need be.
+        """Put the work back, in a thread; its image is opened first if need be.
 
         Raises
         ------
@@ -135,27 +145,66 @@ class Recovery:
             If the image cannot be opened any more.
         """
         offer, project = self.offer, self._controller.project
-        if offer is None:
+        if offer is None or self.busy:
             return
-        source = offer.found.image.source
         if project is None:
-            if source is None or not Path(source).is_file():
-                name = offer.found.image.name if source is None else source
-                raise ImageError(f"The image {name} is not open; open it, and its work can be restored.")
+            self._open_image(offer)
+            return
+
+        def done(came: PutBack) -> None:
+            self.busy, self.offer = "", None
+            # A look that began before would find it once more.
+            self._number += 1
+            # Not before what was put back is on the disk again.
+            self._autosaver.write_now(project, lambda: _delete(offer.path))
+            told = f"{came.back} of {came.back + came.lost} objects were restored."
+            self._controller.said.emit(told if not came.lost else f"{told} The others lie under finished objects.")
+            self._controller.changed.emit()
+            self.changed.emit()
+
+        def saved(_cancelled: Callable[[], bool]) -> Saved:
+            return Saved(offer.there, offer.found.facts)
+
+        self._controller.putting_back.start(project, saved, done, self._not_done, self._stopped)
+        self.busy = "Putting the objects back…"
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop putting back; the work stays where it is, and is offered again."""
+        if self._opening is not None or self._wanted is not None:
+            if self._opening is not None:
+                self._opening.cancel()
+            self._opening = self._wanted = None
+            self._stopped()
+        elif self.busy:
+            self._controller.putting_back.cancel()
+
+    def _open_image(self, offer: Offer) -> None:
+        source = offer.found.image.source
+        if source is None or not Path(source).is_file():
+            raise ImageError(
+                f"The image {source or offer.found.image.name} is not open; open it, and its work can be restored."
+            )
+
+        def opened(layers: list[LayerData]) -> None:
+            self._opening = None
             # The banner comes again with the image, and then this goes on.
             self._wanted = offer
-            self._viewer.open(source, plugin="napari-iseg" if get_reader(source) else "napari")
-            return
-        self.offer = None
-        # First, so that the classes of the objects have their colours.
-        project.facts = take_session_facts(self._controller, offer.found.facts)
-        back, lost = put_back(self._controller, project, offer.there)
-        # Not before what was put back is on the disk again.
-        self._autosaver.write_now(project, lambda: _delete(offer.path))
-        told = f"{back} of {back + lost} objects were restored."
-        self._controller.said.emit(told if not lost else f"{told} The others lie under finished objects.")
-        self._controller.changed.emit()
+            show_layers(self._viewer, layers)
+
+        self._opening = self._workers.start(lambda _cancelled: read_again(source), opened, self._not_done)
+        self.busy = f"Opening {_name(offer)}…"
         self.changed.emit()
+
+    def _stopped(self) -> None:
+        self.busy = ""
+        self._controller.said.emit("Nothing was put back; the unsaved work stays where it is.")
+        self.changed.emit()
+
+    def _not_done(self, error: Exception) -> None:
+        self.busy, self._opening = "", None
+        self.changed.emit()
+        self._tell(error)
 
     def discard(self) -> None:
         """Delete the work that is offered, and look for more."""
@@ -193,6 +242,11 @@ def _look(image: SavedImage | None) -> Offer | None:
         finally:
             lock.unlock()
     return None
+
+
+def _name(offer: Offer) -> str:
+    image = offer.found.image
+    return Path(image.source).name if image.source is not None else image.name
 
 
 def _delete(path: Path) -> None:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RestoreBanner"]
 
+_DISCARD_TIP = "Delete this unsaved work for good."
+_CANCEL_TIP = "Stop; the unsaved work stays where it is, and is offered again."
+
 
 class RestoreBanner(QFrame):
     """A view on a recovery; hidden while there is nothing to offer.
@@ -38,8 +41,6 @@ class RestoreBanner(QFrame):
         self.restore_button.setAccessibleName("Restore unsaved work")
         self.restore_button.clicked.connect(self._restore)
         self.discard_button = QPushButton("Discard")
-        self.discard_button.setToolTip("Delete this unsaved work for good.")
-        self.discard_button.setAccessibleName("Discard unsaved work")
         self.discard_button.clicked.connect(self._discard)
         buttons = QHBoxLayout()
         buttons.addWidget(self.restore_button)
@@ -52,10 +53,14 @@ class RestoreBanner(QFrame):
 
     def refresh(self) -> None:
         """Show the present offer."""
-        offer = self._recovery.offer
-        if offer is not None:
-            self.label.setText(offer.sentence)
-        self.setVisible(offer is not None)
+        offer, busy = self._recovery.offer, self._recovery.busy
+        if offer is not None or busy:
+            self.label.setText(busy or (offer.sentence if offer is not None else ""))
+        self.restore_button.setVisible(not busy)
+        self.discard_button.setText("Cancel" if busy else "Discard")
+        self.discard_button.setToolTip(_CANCEL_TIP if busy else _DISCARD_TIP)
+        self.discard_button.setAccessibleName("Cancel restoring" if busy else "Discard unsaved work")
+        self.setVisible(offer is not None or bool(busy))
 
     @told
     def _restore(self, _checked: bool = False) -> None:
@@ -63,4 +68,7 @@ class RestoreBanner(QFrame):
 
     @told
     def _discard(self, _checked: bool = False) -> None:
-        self._recovery.discard()
+        if self._recovery.busy:
+            self._recovery.cancel()
+        else:
+            self._recovery.discard()

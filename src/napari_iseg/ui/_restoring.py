@@ -1,4 +1,4 @@
-"""Put back what was saved: labels as they were stored, objects with their prompts, and what was only begun."""
+"""Saved objects made ready for the layers: everything that takes a while, for threads; no layer and no widget."""
 
 from __future__ import annotations
 
@@ -8,27 +8,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy import ndimage
 
-from napari_iseg.errors import ImageError
-from napari_iseg.interactions import Choice
+from napari_iseg.errors import ExportError, ImageError
+from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.io.session_slices import planes_of
-from napari_iseg.planes import PlaneLook
-from napari_iseg.ui._contrast import contrast_of
 from napari_iseg.ui._layers import LABEL_TYPE
 from napari_iseg.ui._method_choice import chosen_in
-from napari_iseg.ui._object_facts import refinement_in, take_saved_facts
+from napari_iseg.ui._object_facts import take_saved_facts
 from napari_iseg.ui._objects import FinishedObject
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from napari_iseg.io.session_file import SavedObject
     from napari_iseg.planes import PlaneAddress
-    from napari_iseg.ui._controller import Controller
-    from napari_iseg.ui._project import Project
+    from napari_iseg.ui._method_choice import MethodChoice
 
-__all__ = ["Stored", "put_back", "stored"]
+__all__ = ["Fitted", "Stored", "fit", "stored"]
 
 Indices = tuple["NDArray[np.intp]", ...]
 
@@ -50,6 +47,31 @@ class Stored:
     objects: tuple[SavedObject, ...]
     labels: NDArray[np.uint16] = field(repr=False)
     places: Mapping[int, Indices] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Fitted:
+    """What the layer of finished objects becomes, and the records of what came back.
+
+    Parameters
+    ----------
+    labels
+        (grid of the image) uint16: what was there, with what was saved where nothing was.
+    records
+        The finished objects that came back.
+    begun
+        The unfinished ones.
+    lost
+        How many did not come back because finished objects lie there.
+    highest
+        The highest id of all.
+    """
+
+    labels: NDArray[np.uint16] = field(repr=False)
+    records: tuple[FinishedObject, ...]
+    begun: tuple[SavedObject, ...]
+    lost: int
+    highest: int
 
 
 def stored(objects: Sequence[SavedObject], labels: NDArray[Any], *, begun_drawn: bool) -> Stored:
@@ -96,100 +118,94 @@ def _indices(plane: PlaneAddress, mask: NDArray[np.bool_], box: tuple[slice, sli
     return tuple(index + start.get(axis, 0) for axis, index in enumerate(local))
 
 
-def put_back(controller: Controller, project: Project, there: Stored) -> tuple[int, int]:
-    """Write stored objects into the layers of a project; what is there already stays.
+def fit(
+    there: Stored, now: NDArray[np.uint16], taken: Collection[int], cancelled: Callable[[], bool] = lambda: False
+) -> Fitted:
+    """Put what was saved around what is there already, which stays as it is; takes a while and belongs into a thread.
 
     Parameters
     ----------
-    controller
-        Its method follows an object that was only begun.
-    project
-        The work on the image.
     there
         What was saved.
-
-    Returns
-    -------
-    tuple of int
-        How many objects came back, and how many did not because finished objects lie there.
+    now
+        (grid of the image) the layer of finished objects as it is; it is not changed.
+    taken
+        The ids of its objects.
+    cancelled
+        Whether to end early.
 
     Raises
     ------
     ExportError
         If the layer has no further id.
+    CancelledError
+        If it was cancelled.
     """
-    layer = project.objects_layer()
-    ids = _free_ids(project, layer, there)
-    table = np.arange(int(there.labels.max(initial=0)) + 1, dtype=LABEL_TYPE)
+    ids, highest = _free_ids(_ids_in(there.labels), _ids_in(now) | set(taken))
+    table = np.arange(np.iinfo(LABEL_TYPE).max + 1, dtype=LABEL_TYPE)
     for old, new in ids.items():
-        if old < table.size:
-            table[old] = new
-    index = np.nonzero(there.labels)
-    free = layer.data[index] == 0
-    index = tuple(axis[free] for axis in index)
-    if index[0].size:
-        layer.data_setitem(index, table[there.labels[index]])
-        project.finished.look_again()
-    back = lost = 0
+        table[old] = new
+    labels = now.copy()
+    for index in _planes(labels):
+        if cancelled():
+            raise CancelledError
+        saved, plane = there.labels[index], labels[index]
+        if saved.any():
+            np.copyto(plane, table[saved], where=plane == 0)
+    choices: dict[object, MethodChoice] = {}
+    records = []
     for item in there.objects:
-        if not item.finished:
-            back += _begin_again(controller, project, item)
-        elif _add(project, layer, item, ids.get(item.label, item.label), there.places.get(item.label)):
-            back += 1
-        else:
-            lost += 1
-    project.draw_prompts()
-    controller.prepare()
-    return back, lost
+        if cancelled():
+            raise CancelledError
+        if item.finished and (place := there.places.get(item.label)) is not None:
+            label = ids.get(item.label, item.label)
+            mine = labels[place] == label
+            if mine.any():
+                records.append(_record(item, label, tuple(axis[mine] for axis in place), choices))
+    begun = tuple(item for item in there.objects if not item.finished)
+    return Fitted(labels, tuple(records), begun, len(there.objects) - len(begun) - len(records), highest)
 
 
-def _free_ids(project: Project, layer: Any, there: Stored) -> dict[int, int]:
-    """Return a new id for each stored one that is taken."""
-    records = {record.label for record in project.finished.records}
-    taken = records | {int(label) for label in np.unique(layer.data)} - {0}
-    wanted = {int(label) for label in np.unique(there.labels)} - {0}
-    new = max([*taken, *wanted, 0])
-    return {label: new + number for number, label in enumerate(sorted(taken & wanted), start=1)}
+def _planes(labels: NDArray[Any]) -> Iterator[tuple[int, ...]]:
+    return np.ndindex(labels.shape[:-2])
 
 
-def _add(project: Project, layer: Any, item: SavedObject, label: int, place: Indices | None) -> bool:
-    if place is None:
-        return False
-    mine = layer.data[place] == label
-    if not mine.any():
-        return False
-    indices = tuple(axis[mine] for axis in place)
+def _ids_in(labels: NDArray[np.uint16]) -> set[int]:
+    """Return the ids that pixels have; plane by plane, since sorting all pixels takes many times as long."""
+    seen = np.zeros(np.iinfo(LABEL_TYPE).max + 1, bool)
+    for index in _planes(labels):
+        plane = labels[index]
+        if plane.any():
+            seen[plane] = True
+    return {int(label) for label in np.flatnonzero(seen)} - {0}
+
+
+def _free_ids(wanted: set[int], taken: set[int]) -> tuple[dict[int, int], int]:
+    """Return a new id for each stored one that is taken, and the highest id that there will be."""
+    most = max([*taken, *wanted, 0])
+    ids = {label: most + number for number, label in enumerate(sorted(taken & wanted), start=1)}
+    highest = most + len(ids)
+    if highest > np.iinfo(LABEL_TYPE).max:
+        raise ExportError(f"The layer of objects is full: no id above {most} fits; export it and start anew.")
+    return ids, highest
+
+
+def _record(item: SavedObject, label: int, indices: Indices, choices: dict[object, MethodChoice]) -> FinishedObject:
+    # Thousands of objects were made with a few choices, and to check one takes a millisecond.
+    key = (item.method, item.weights, tuple(sorted(item.options.items())))
+    if key not in choices:
+        choices[key] = chosen_in(item)
     record = FinishedObject(
         label=label,
         plane=item.plane,
-        choice=chosen_in(item),
+        choice=choices[key],
         prompts=item.prompts,
         threshold=item.threshold,
         overwrite=item.overwrite,
         indices=indices,
-        before=np.zeros(indices[0].size, layer.data.dtype),
+        before=np.zeros(indices[0].size, LABEL_TYPE),
         answered=item.answered,
         digest=item.mask_sha256,
     )
     take_saved_facts(record, item)
-    project.finished.adopt(record)
-    return True
-
-
-def _begin_again(controller: Controller, project: Project, item: SavedObject) -> bool:
-    """Give an unfinished object its prompts; not where another one has been begun on that plane."""
-    work = project.work_on(item.plane)
-    if not work.prompts:
-        controller.use(chosen_in(item))
-        facts = dict(item.facts)
-        look = PlaneLook.of_facts(facts)
-        if look != project.look:
-            project.use_look(look, contrast_of(look, project.image))
-        work.resume(item.prompts, item.answered, item.threshold, refinement_in(facts))
-        return True
-    if work.session is not None or work.next_clicks:
-        return False
-    # The one before was accepted while its answer was still awaited, and this one begun.
-    work.accept_on_answer = True
-    work.next_clicks = [prompt for prompt in item.prompts if not isinstance(prompt, Choice)]
-    return True
+    return record

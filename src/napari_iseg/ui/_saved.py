@@ -129,7 +129,7 @@ def image_of(image: Any) -> SavedImage:
 def saved_record(record: FinishedObject) -> SavedObject:
     """Return a finished object as a value."""
     choice = record.choice
-    options = record.session.predictor.options if record.session is not None else choice.options
+    options = record.session.predictor.options if record.session is not None else _options_of(choice)
     return SavedObject(
         label=record.label,
         plane=record.plane,
@@ -182,6 +182,12 @@ def _threshold(work: PlaneWork, choice: MethodChoice) -> float:
     if work.session is not None:
         return work.session.threshold
     return choice.options.threshold if work.threshold is None else work.threshold
+
+
+@lru_cache(maxsize=256)
+def _options_of(choice: MethodChoice) -> Options:
+    # Asked for every object at every step; thousands that came from a file were made with a few choices.
+    return choice.options
 
 
 @lru_cache(maxsize=256)

@@ -96,7 +96,7 @@ class SegmentWidget(QWidget):
         self.tips = Tips(napari_viewer, self.controller, self)
         self.tools.sheet_shown.connect(self.tips.sheet_opened)
         self.autosaver = Autosaver(self.controller, self._workers, self)
-        self.files.kept = self.autosaver.mark_saved
+        self.files.keeping = self.autosaver.saving
         self.recovery = Recovery(napari_viewer, self.controller, self._workers, self.autosaver, self)
         self.queue = ImageQueue(napari_viewer, self.controller, self.files, self.autosaver, self._workers)
         self._build()

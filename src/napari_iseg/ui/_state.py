@@ -16,6 +16,8 @@ class State(Enum):
     """The display is 3-D, or the chosen image does not lie on the plane that is shown."""
     PREPARING = auto()
     """The method is being loaded or the plane read; clicks are kept."""
+    RESTORING = auto()
+    """Saved objects are being read and put back; nothing has changed yet."""
     COMPUTING = auto()
     """A click is being answered."""
     FAILED = auto()

@@ -18,7 +18,7 @@ __all__ = ["StatusLine"]
 _BUSY_AFTER_MS = 150
 _FRAMES = "◐◓◑◒"
 _STEP_MS = 120
-_BUSY = (State.PREPARING, State.COMPUTING, State.ACCEPTING)
+_BUSY = (State.RESTORING, State.PREPARING, State.COMPUTING, State.ACCEPTING)
 
 
 class StatusLine(QWidget):
@@ -42,7 +42,7 @@ class StatusLine(QWidget):
         layout.addWidget(self._text, stretch=1)
         self.cancel_button = QToolButton()
         self.cancel_button.setText(f"Cancel ({key_now(CANCEL)})")
-        self.cancel_button.setToolTip("Stop computing and take the last prompt back.")
+        self.cancel_button.setToolTip("Stop; a click that is being computed is taken back.")
         self.cancel_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.cancel_button.hide()
         layout.addWidget(self.cancel_button, alignment=Qt.AlignmentFlag.AlignTop)
@@ -66,7 +66,7 @@ class StatusLine(QWidget):
     def show_state(self, controller: Controller) -> None:
         """Say what the controller is doing."""
         state = controller.state
-        self._can_cancel = state in (State.COMPUTING, State.ACCEPTING)
+        self._can_cancel = state in (State.COMPUTING, State.ACCEPTING) or controller.putting_back.can_cancel
         if not self._can_cancel:
             self.cancel_button.hide()
         if state in _BUSY:
@@ -114,6 +114,8 @@ def _sentence(controller: Controller) -> str:
             return "Open an image, then click an object in it."
         case State.NO_PLANE:
             return controller.no_plane_reason
+        case State.RESTORING:
+            return "Putting the saved objects back… nothing changes until all are there."
         case State.PREPARING:
             return "Preparing the method… you can click already."
         case State.COMPUTING:

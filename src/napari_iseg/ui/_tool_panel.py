@@ -115,7 +115,7 @@ class ToolPanel(QWidget):
         self.redo_button.setEnabled(controller.can_redo)
         self.accept_button.setEnabled(work is not None and bool(work.prompts) and not work.accept_on_answer)
         self.protection.refresh()
-        self._cancel_key.setEnabled(work is not None and work.pending)
+        self._cancel_key.setEnabled((work is not None and work.pending) or controller.putting_back.can_cancel)
 
     def _on_sign(self) -> None:
         if self._controller.include != self.include_button.isChecked():

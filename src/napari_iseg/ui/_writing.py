@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.errors import ExportError
 from napari_iseg.io import write_session, write_session_labels
+from napari_iseg.io.exported import ExportCancelledError
+from napari_iseg.io.session_labels import labels_name
 from napari_iseg.io.writers import image_of_layer
 from napari_iseg.ui._saved import session_of, source_of
 from napari_iseg.zoo.weights import weights_sha256
@@ -27,8 +29,10 @@ __all__ = ["grid_of", "session_writer"]
 
 def session_writer(
     path: Path, project: Project, choice: MethodChoice, facts: Mapping[str, Any] = MappingProxyType({})
-) -> Callable[[], Path]:
+) -> Callable[[Callable[[], bool]], Path]:
     """Take down everything there is now, and return what writes it; that may be called in a thread.
+
+    It is called with a function that tells whether to end early, and writes both files or none.
 
     Parameters
     ----------
@@ -44,25 +48,34 @@ def session_writer(
     Raises
     ------
     ExportError
-        If there is nothing to save; or, when it is called, if a file cannot be written.
+        If there is nothing to save; or, when it is called, if a file cannot be written or that was cancelled.
     """
     saved = dataclasses.replace(session_of(project, choice), facts=facts)
     if not saved.objects and not (project.layers.has_objects and project.layers.objects.data.any()):
         raise ExportError("There is no object to save yet; click one first.")
     labels, _ = project.labels()
     image = project.image
+    spacing = [abs(float(size)) for size in image.scale]
 
-    def write() -> Path:
+    def write(cancelled: Callable[[], bool]) -> Path:
+        def tick(_part: float) -> None:
+            if cancelled():
+                raise ExportCancelledError("Saving was cancelled; nothing was written.")
+
         # A TIFF needs no grid: where the image cannot be read any more the labels are still written.
         like = grid_of(path.with_suffix(".tif"), labels, image)
-        name = write_session_labels(path, labels, like, [abs(float(size)) for size in image.scale])
+        name = labels_name(path, nifti=like is not None and like.kind == "nifti")
         objects = tuple(
             item
             if item.weights_sha256
             else dataclasses.replace(item, weights_sha256=weights_sha256(item.weights, item.method))
             for item in saved.objects
         )
-        return write_session(path, dataclasses.replace(saved, objects=objects, labels=name))
+
+        def write_labels_first() -> None:
+            write_session_labels(path, labels, like, spacing, tick)
+
+        return write_session(path, dataclasses.replace(saved, objects=objects, labels=name), write_labels_first)
 
     return write
 
