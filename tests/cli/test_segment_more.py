@@ -222,3 +222,16 @@ def test_a_contrast_is_chosen_by_its_name(run: Run, tmp_path: Path) -> None:
     done = run("segment", *arguments, "--contrast", "ct-sfot")
     assert done.code == 2
     assert "ct-soft" in done.err
+
+
+def test_a_click_counts_that_the_method_does_not_follow(
+    run: Run, levels: tuple[str, ...], steps: Path, tmp_path: Path
+) -> None:
+    arguments = ("segment", steps, *levels, "--click", "20,30,-")
+    assert run(*arguments, "-o", tmp_path / "kept.tif").code == 0
+    assert run(*arguments, "-o", tmp_path / "answered.tif", "--as-answered").code == 0
+    kept, answered = (tifffile.imread(tmp_path / f"{name}.tif") > 0 for name in ("kept", "answered"))
+    assert answered[20, 30], "the method looks at the first click alone"
+    assert not kept[20, 30]
+    assert kept[20, 20]
+    assert not (kept & ~answered).any()
