@@ -44,7 +44,8 @@ def measure(size: int, method: str, clicks: int) -> dict[str, Any]:
     """Click in one image of ``size`` x ``size`` pixels, a new object every five clicks; the first click is left out."""
     viewer = napari.Viewer()
     viewer.add_image(blobs(size))
-    _, widget = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    widget = dock.tool
     controller = widget.controller
     controller.choose_method(method)
     spin_while(lambda: controller.preparing, 120)

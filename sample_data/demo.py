@@ -61,7 +61,8 @@ def open_window(sample: Sample, method: str) -> tuple[napari.Viewer, SegmentWidg
     viewer = napari.Viewer(title="napari-iseg")
     viewer.window.resize(1500, 940)
     viewer.open_sample("napari-iseg", sample.name)
-    _, widget = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    widget = dock.tool
     widget.controller.choose_method(method)
     return viewer, widget
 

@@ -26,7 +26,8 @@ def main(image: str) -> None:
 
     viewer = napari.Viewer()
     viewer.open(image, plugin="napari")
-    _, widget = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    widget = dock.tool
     controller = widget.controller
     controller.choose_method("geodesic")
     canvas = viewer.window._qt_viewer.canvas

@@ -149,7 +149,8 @@ def test_a_queue_works_in_the_dock_that_napari_opens(
     make_napari_viewer: Callable[..., Any], qtbot: Any, folder: Path
 ) -> None:
     viewer = make_napari_viewer(show=True)
-    _, widget = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    _, dock = viewer.window.add_plugin_dock_widget("napari-iseg", "Segment")
+    widget = dock.tool
     widget.controller.choose_method("random-walker")
     hand = Hand(viewer, widget, qtbot)
     widget.queue.open([folder / "a.png", folder / "c.png"])
