@@ -69,6 +69,10 @@ class GettingReady:
     def start(self) -> None:
         """Begin with the chosen image, soon; what was being done for another one is left."""
         self.stop()
+        project = self._controller.project
+        if project is not None:
+            # Those of an image that was worked on before are there at once.
+            project.layers.show(visible=True)
         self.busy = True
         self._soon.start()
 
