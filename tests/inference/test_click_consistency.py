@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_iseg.inference.click_consistency import contradicted, with_clicks_kept
-from napari_iseg.interactions import Click
+from napari_iseg.interactions import Choice, Click, MaskPrompt
 
 SHAPE = (60, 80)
 
@@ -57,6 +57,16 @@ def test_of_two_clicks_on_one_pixel_the_later_counts() -> None:
     mask = disc(30, 40, 15)
     assert not with_clicks_kept(mask, [Click(30, 40), Click(30, 40, positive=False)])[30, 40]
     assert with_clicks_kept(mask, [Click(30, 40, positive=False), Click(30, 40)])[30, 40]
+
+
+@pytest.mark.parametrize("later", [Choice(1), MaskPrompt(disc(30, 40, 15))], ids=["proposal", "mask"])
+def test_what_was_chosen_or_given_later_stands(later: Choice | MaskPrompt) -> None:
+    mask = disc(30, 40, 15)
+    before = [Click(30, 40, positive=False), later]
+    assert with_clicks_kept(mask, before) is mask
+    after = with_clicks_kept(mask, [*before, Click(30, 52, positive=False)])
+    assert after[30, 40]
+    assert not after[30, 52]
 
 
 def test_clicks_between_pixels_and_at_the_border_mean_the_nearest_pixel() -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy import ndimage
 
-from napari_iseg.interactions import Click
+from napari_iseg.interactions import Choice, Click, MaskPrompt
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,7 +35,8 @@ def contradicted(mask: NDArray[np.bool_], prompts: Sequence[Prompt]) -> dict[tup
     mask
         (H, W) bool.
     prompts
-        Oldest first. Of two clicks on one pixel the later one counts; what are not clicks do not count.
+        Oldest first. Of two clicks on one pixel the later one counts. Clicks before a mask that was given or a proposal
+        that was chosen, do not count: that is what the user said last. Boxes and scribbles do not count.
     """
     return {pixel: says for pixel, says in _said(mask, prompts).items() if mask[pixel] != says}
 
@@ -78,11 +79,14 @@ def with_clicks_kept(mask: NDArray[np.bool_], prompts: Sequence[Prompt]) -> NDAr
 def _said(mask: NDArray[np.bool_], prompts: Sequence[Prompt]) -> dict[tuple[int, int], bool]:
     """Return what the clicks say of their pixels."""
     last = (mask.shape[0] - 1, mask.shape[1] - 1)
-    clicks = [prompt for prompt in prompts if isinstance(prompt, Click)]
-    return {
-        (min(max(round(click.row), 0), last[0]), min(max(round(click.column), 0), last[1])): click.positive
-        for click in clicks
-    }
+    said: dict[tuple[int, int], bool] = {}
+    for prompt in prompts:
+        if isinstance(prompt, Choice | MaskPrompt):
+            said.clear()
+        elif isinstance(prompt, Click):
+            pixel = min(max(round(prompt.row), 0), last[0]), min(max(round(prompt.column), 0), last[1])
+            said[pixel] = prompt.positive
+    return said
 
 
 def _turn(mask: NDArray[np.bool_], pixel: tuple[int, int], reach: float) -> None:
