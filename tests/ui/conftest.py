@@ -6,6 +6,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any
 
+import imageio.v3 as imageio
 import napari.settings
 import numpy as np
 import pytest
@@ -220,6 +221,15 @@ def discs() -> np.ndarray:
     for (row, column), value in zip(DISCS, (120, 180, 240), strict=True):
         image[(rows - row) ** 2 + (columns - column) ** 2 <= 144] = value
     return image
+
+
+@pytest.fixture
+def picture(discs: np.ndarray, tmp_path: Path) -> Path:
+    """Return a PNG of the discs in a folder of its own."""
+    (tmp_path / "data").mkdir()
+    path = tmp_path / "data" / "discs.png"
+    imageio.imwrite(path, discs)
+    return path
 
 
 DISCS = ((20, 25), (40, 60), (58, 100))

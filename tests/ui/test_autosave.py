@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import imageio.v3 as imageio
 import numpy as np
-import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QMessageBox
 
@@ -25,15 +24,6 @@ from .conftest import DISCS, Hand, disc  # noqa: TID252 - the tests are no packa
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@pytest.fixture
-def picture(discs: np.ndarray, tmp_path: Path) -> Path:
-    """Return a PNG of the discs in a folder of its own."""
-    (tmp_path / "data").mkdir()
-    path = tmp_path / "data" / "discs.png"
-    imageio.imwrite(path, discs)
-    return path
 
 
 def opened(open_hand: Callable[..., Hand], picture: Path) -> Hand:

@@ -28,15 +28,6 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def picture(discs: np.ndarray, tmp_path: Path) -> Path:
-    """Return a PNG of the discs in a folder of its own."""
-    (tmp_path / "data").mkdir()
-    path = tmp_path / "data" / "discs.png"
-    imageio.imwrite(path, discs)
-    return path
-
-
-@pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> Iterator[Gate]:
     """Hold the writing of TIFF labels."""
     gate = Gate()

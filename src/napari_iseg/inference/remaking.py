@@ -21,7 +21,20 @@ if TYPE_CHECKING:
     from napari_iseg.io.session_file import SavedObject
     from napari_iseg.planes import PlaneAddress
 
-__all__ = ["remake"]
+__all__ = ["remake", "remembering"]
+
+
+def remembering(load: Callable[[SavedObject], Predictor]) -> Callable[[SavedObject], Predictor]:
+    """Return what loads the predictor of an object, each method with its weights and options once."""
+    predictors: dict[Any, Predictor] = {}
+
+    def remembered(item: SavedObject) -> Predictor:
+        key = _key(item)
+        if key not in predictors:
+            predictors[key] = load(item)
+        return predictors[key]
+
+    return remembered
 
 
 def remake(
@@ -40,7 +53,7 @@ def remake(
     data
         The image's array, colours included.
     load
-        Returns the predictor of an object: its method, weights and options.
+        Returns the predictor of an object: its method, weights and options. Asked once for each of these.
     cancelled
         Asked between two objects; the rest is left out.
 
@@ -50,23 +63,21 @@ def remake(
         The object, and its session with the answer or why there is none.
     """
     planes: dict[tuple[PlaneAddress, PlaneLook], NDArray[np.uint8]] = {}
-    predictors: dict[Any, Predictor] = {}
+    load = remembering(load)
     encoded: dict[tuple[Any, SquarePixels | None], EncodedImage] = {}
     for item in objects:
         if cancelled():
             return
-        key = (item.method, item.weights, tuple(sorted(item.options.items())))
         try:
-            if key not in predictors:
-                predictors[key] = load(item)
+            predictor = load(item)
             seen = (item.plane, PlaneLook.of_facts(item.facts))
             if seen not in planes:
                 # Planes come one after the other; of earlier ones nothing is needed any more.
                 planes, encoded = {seen: seen[1].rgb(item.plane.take(data))}, {}
             image = planes[seen]
             square = SquarePixels.of_facts(item.facts, (image.shape[0], image.shape[1]))
-            predictor = on_square_pixels(predictors[key], square)
-            encoding = encoded.setdefault((key, square), EncodedImage(image, predictor))
+            predictor = on_square_pixels(predictor, square)
+            encoding = encoded.setdefault((_key(item), square), EncodedImage(image, predictor))
             session = Session(image, predictor, encoded=encoding)
             session.threshold = item.threshold
             session.refinement = MaskRefinement.of_facts(item.facts)
@@ -76,3 +87,7 @@ def remake(
             yield item, error
         else:
             yield item, session
+
+
+def _key(item: SavedObject) -> Any:
+    return item.method, item.weights, tuple(sorted(item.options.items()))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.errors import IsegError, PromptError
-from napari_iseg.inference.remaking import remake
+from napari_iseg.inference.remaking import remake, remembering
 from napari_iseg.inference.replay_composition import Composition
 from napari_iseg.inference.replay_steps import Step, fill, kept_planes, steps_of
 from napari_iseg.inference.session import Session
@@ -114,21 +114,14 @@ def replay(
     """
     composed = Composition(np.zeros(saved.shape, _type_for(saved, stored)), stored)
     steps = steps_of(saved.objects, saved.shape)
-    predictors: dict[Any, Predictor] = {}
-
-    def remembered(item: SavedObject) -> Predictor:
-        key = (item.method, item.weights, tuple(sorted(item.options.items())))
-        if key not in predictors:
-            predictors[key] = load(item)
-        return predictors[key]
-
-    sessions = remake([step.asked for step in steps if step.asked is not None], data, remembered)
+    load = remembering(load)
+    sessions = remake([step.asked for step in steps if step.asked is not None], data, load)
     done: dict[int, Replayed] = {}
     last = {id(step.owner): number for number, step in enumerate(steps)}
     for number, step in enumerate(steps):
         owner = step.owner
         if step.making is not None:
-            done[id(owner)] = _with(done[id(owner)], _filled(step, composed, data, remembered))
+            done[id(owner)] = _with(done[id(owner)], _filled(step, composed, data, load))
         else:
             outcome = next(sessions)[1] if step.asked is not None else None
             one = _written(step, outcome, composed, saved.shape)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +31,10 @@ LABEL_TYPE = np.uint16
 
 INCLUDE = "#2ee66b"
 EXCLUDE = "#ff3df0"
+# napari silences this itself while it makes the colours of a Labels layer, but a worker that ends meanwhile puts back
+# the filters of the whole process as they were when it began, and the user would be told of colour spaces.
+warnings.filterwarnings("ignore", "Conversion from CIE-LAB", UserWarning)
+
 _POINTS_PER_IMAGE = 40
 _SYMBOLS = {True: "disc", False: "x"}
 _COLOURS = {True: INCLUDE, False: EXCLUDE}
