@@ -67,6 +67,30 @@ class QualitySet:
         return self.prompt == "click" and self.target <= 1
 
 
+CUT = ":graph_cut=true"
+"""What makes a network's answers those that a user gets: cut anew along the image's edges."""
+
+METHODS = (
+    "focalclick-xl:graph_cut=true",
+    "adaptiveclick:graph_cut=true",
+    "cfr-icl:graph_cut=true",
+    "focalclick:graph_cut=true",
+    "disnet:graph_cut=true",
+    "focalclick-xl",
+    "adaptiveclick",
+    "cfr-icl",
+    "focalclick",
+    "disnet",
+    "disnet:proposals=best",
+    "random-walker",
+    "geodesic",
+)
+"""The rows. DISNet's own tables let the reference choose among the first click's proposals; here it does once."""
+
+BASELINE = "random-walker"
+_IN_README = tuple(text for text in METHODS if CUT in text or text in (BASELINE, "geodesic"))
+_XL = ("focalclick-xl:graph_cut=true", "focalclick-xl")
+
 SETS = {
     one.name: one
     for one in (
@@ -89,7 +113,7 @@ SETS = {
             "GrabCut, 20 clicks on each object",
             {"data": "grabcut"},
             target=1.01,
-            methods=("focalclick-xl", "adaptiveclick", "cfr-icl", "focalclick", "disnet"),
+            methods=METHODS[:10],
         ),
         QualitySet(
             "grabcut_proposals",
@@ -110,29 +134,14 @@ SETS = {
             "GrabCut, scribbles",
             {"data": "grabcut"},
             prompt="scribble",
-            methods=("focalclick-xl",),
+            methods=_XL,
         ),
-        QualitySet("grabcut_box", "GrabCut, one box", {"data": "grabcut"}, prompt="box", methods=("focalclick-xl",)),
-        QualitySet(
-            "grabcut_mask", "GrabCut, one coarse mask", {"data": "grabcut"}, prompt="mask", methods=("focalclick-xl",)
-        ),
+        QualitySet("grabcut_box", "GrabCut, one box", {"data": "grabcut"}, prompt="box", methods=_XL),
+        QualitySet("grabcut_mask", "GrabCut, one coarse mask", {"data": "grabcut"}, prompt="mask", methods=_XL),
     )
 }
 """The rows, in the order of the table. None of them was trained on, and none is tuned on."""
 
-METHODS = (
-    "focalclick-xl",
-    "adaptiveclick",
-    "cfr-icl",
-    "focalclick",
-    "disnet",
-    "disnet:proposals=best",
-    "random-walker",
-    "geodesic",
-)
-"""The columns. DISNet's own tables let the reference choose among the first click's proposals; here it does once."""
-
-BASELINE = "random-walker"
 _MEASURES = ("NoC@80", "NoC@85", "NoC@90", "NoF@90", "NoF@90_strict", "mIoU@1", "seconds_per_click")
 _CURVE = ("mIoU@1", "mIoU@2", "mIoU@3", "mIoU@5", "mIoU@10", "mIoU@20", "seconds_per_click")
 
@@ -285,7 +294,7 @@ def write_documents(found: dict[str, Any], note: str) -> None:
 
 def readme_table(found: dict[str, Any]) -> str:
     """Return the README's table as Markdown: NoC@85 / NoC@90."""
-    methods = [text for text in METHODS if any(text in row for row in found.values())]
+    methods = [text for text in _IN_README if any(text in row for row in found.values())]
     lines = [_line("data", *(_column(text) for text in methods)), _line(*["---"] * (len(methods) + 1))]
     for name, row in SETS.items():
         if row.counts_clicks and name in found:
@@ -358,8 +367,7 @@ def _cell(name: str, summary: dict[str, Any]) -> str:
 
 
 def _column(text: str) -> str:
-    method, chosen, _ = text.partition(":proposals=best")
-    return f"`{method}`, best proposal" if chosen else f"`{method}`"
+    return f"`{text.removesuffix(CUT)}`"
 
 
 def _clicks(entry: dict[str, Any] | None) -> str:

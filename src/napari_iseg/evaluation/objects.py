@@ -130,8 +130,8 @@ def published_options(spec: MethodSpec) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``threshold`` is 0.49; ``first_crop``, where the method has it, is ``"whole"``: the first click sees all of the
-        image.
+        ``threshold`` is 0.49; where the method has them, ``first_crop`` is ``"whole"``, the first click sees all of the
+        image, and ``graph_cut`` is off: the network's own answer counts.
     """
-    whole = {"first_crop": "whole"} if hasattr(spec.options, "first_crop") else {}
-    return {"threshold": _THRESHOLD, **whole}
+    own = {"first_crop": "whole", "graph_cut": False}
+    return {"threshold": _THRESHOLD, **{name: value for name, value in own.items() if hasattr(spec.options, name)}}

@@ -15,6 +15,7 @@ from scipy import ndimage
 
 from napari_iseg.errors import IsegError
 from napari_iseg.inference.colour_model import object_share
+from napari_iseg.inference.contrast import contrast_links
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.inference.seeded_predictor import SeededPredictor
 from napari_iseg.inference.seeds import INSIDE, OUTSIDE, ReducedImage, neighbours
@@ -80,28 +81,6 @@ class GraphCutPredictor(SeededPredictor[GraphCutOptions]):
             answer = nested_cuts(odds, links, seeds, levels, connected=self._options.connected, cancelled=cancelled)
             shown, others = answer > 0.5, answer <= 0.5
         return answer
-
-
-def contrast_links(data: NDArray[np.float64]) -> list[NDArray[np.float64]]:
-    """Return what it costs to cut between neighbours, by GrabCut's equation 11 without its factor.
-
-    Parameters
-    ----------
-    data
-        (h, w, C) float64.
-
-    Returns
-    -------
-    list of numpy.ndarray
-        One array for each direction of :func:`~napari_iseg.inference.seeds.neighbours`, each of the shape of its
-        slices: exp(-c^2 / (2 <c^2>)) / d, with c the change of colour, <c^2> its mean square over the image and d
-        the distance.
-    """
-    pairs = [(((data[h] - data[t]) ** 2).sum(axis=-1), d) for h, t, d in neighbours((data.shape[0], data.shape[1]))]
-    total, number = sum(change.sum() for change, _ in pairs), sum(change.size for change, _ in pairs)
-    # In an image of one colour any scale will do: every change is 0.
-    scale = 2 * total / number or 1.0
-    return [np.exp(-change / scale) / distance for change, distance in pairs]
 
 
 def nested_cuts(

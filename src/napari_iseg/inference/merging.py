@@ -61,7 +61,7 @@ def merged(answer: Prediction, previous: Prediction, newest: Prompt, threshold: 
         rows, columns = np.flatnonzero(region.any(axis=1)), np.flatnonzero(region.any(axis=0))
         window = Window(int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1)
         patches = (*patches, Patch(window, values, region=Region.pack(region[window.slices])))
-    return replace(answer, patches=patches, proposals=(), chosen=None, picked=False, matte=False)
+    return replace(answer, patches=patches, proposals=(), chosen=None, picked=False, matte=False, raw=None)
 
 
 def _region(shown: NDArray[np.bool_], new: NDArray[np.bool_], newest: Prompt) -> NDArray[np.bool_]:

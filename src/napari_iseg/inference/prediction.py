@@ -196,6 +196,9 @@ class Prediction:
         Whether the probabilities are an alpha matte: the share of the object in each pixel.
     memory
         What the method itself wants to know of this answer at the next prompt. Never changed.
+    raw
+        What the method itself answered, where this is that answer cut anew
+        (:mod:`napari_iseg.inference.graph_cut_refinement`): mattes and the next answer come of it. Else None.
     seconds
         How long it took.
     """
@@ -209,6 +212,7 @@ class Prediction:
     picked: bool = False
     matte: bool = False
     memory: Any = field(default=None, repr=False)
+    raw: Prediction | None = field(default=None, repr=False)
     seconds: float = 0.0
 
     @classmethod
@@ -246,7 +250,7 @@ class Prediction:
     @property
     def alpha(self) -> np.ndarray | None:
         """The alpha matte, (H, W) float32 in [0, 1], or None where the method gives none."""
-        return self.render() if self.matte else None
+        return (self.raw or self).render() if self.matte else None
 
     def render(self) -> np.ndarray:
         """Return the probability map of the whole plane: (H, W) float32 in [0, 1]."""
@@ -269,4 +273,4 @@ class Prediction:
         proposal = self.proposals[index]
         if proposal.answer is not None:
             return replace(proposal.answer, proposals=self.proposals, chosen=index, picked=True)
-        return replace(self, patches=(proposal.patch,), chosen=index, picked=True, matte=False)
+        return replace(self, patches=(proposal.patch,), chosen=index, picked=True, matte=False, raw=None)

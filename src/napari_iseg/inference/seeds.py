@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.interactions import Prompt
 
-__all__ = ["FREE", "INSIDE", "OUTSIDE", "ReducedImage", "draw_seeds", "neighbours", "reduce_image"]
+__all__ = ["FREE", "INSIDE", "OUTSIDE", "ReducedImage", "draw_prompts", "draw_seeds", "neighbours", "reduce_image"]
 
 FREE, INSIDE, OUTSIDE = 0, 1, 2
 """The values of seeds: to be decided, object, background."""
@@ -66,24 +66,51 @@ class ReducedImage:
         return tuple((n - 1) / (m - 1) for n, m in zip(self.shape, self.grid, strict=True))  # type: ignore[return-value]
 
 
-def reduce_image(image: NDArray[np.uint8], max_side: int) -> ReducedImage:
-    """Reduce an image, (H, W, 3) uint8, so that its longer side has at most ``max_side`` pixels."""
+def reduce_image(image: NDArray[np.uint8], max_side: int, *, enlarge: bool = False) -> ReducedImage:
+    """Reduce an image, (H, W, 3) uint8, so that its longer side has at most ``max_side`` pixels.
+
+    With ``enlarge`` a smaller image is made as large as that, too.
+    """
     shape = image.shape[0], image.shape[1]
+    factor = max(shape) / max_side if enlarge else max(1.0, max(shape) / max_side)
     grey = np.array_equal(image[..., 0], image[..., 1]) and np.array_equal(image[..., 1], image[..., 2])
-    data = np.stack([_reduce(image[..., c], max_side) for c in range(1 if grey else 3)], axis=-1)
+    data = np.stack([_reduce(image[..., c], factor) for c in range(1 if grey else 3)], axis=-1)
     return ReducedImage(shape, data)
 
 
-def _reduce(channel: NDArray[np.uint8], max_side: int) -> NDArray[np.float64]:
-    factor = max(1.0, max(channel.shape) / max_side)
+def _reduce(channel: NDArray[np.uint8], factor: float) -> NDArray[np.float64]:
     grid = [max(2, round(side / factor)) for side in channel.shape]
-    smooth = ndimage.gaussian_filter(channel / 255.0, (factor - 1) / 2)
+    smooth = ndimage.gaussian_filter(channel / 255.0, max(factor - 1, 0) / 2)
     zoom = [m / n for m, n in zip(grid, channel.shape, strict=True)]
     return np.asarray(ndimage.zoom(smooth, zoom, order=1))
 
 
 def draw_seeds(image: ReducedImage, prompts: Sequence[Prompt], radius: float) -> NDArray[np.int32]:
-    """Return what prompts say about a reduced image's pixels.
+    """Return what prompts say about a reduced image's pixels, the border of which is background.
+
+    Parameters
+    ----------
+    image, prompts, radius
+        As for :func:`draw_prompts`.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w) int32: ``FREE``, ``INSIDE`` or ``OUTSIDE``.
+    """
+    seeds = draw_prompts(image, prompts, radius)
+    boxes = [prompt for prompt in prompts if isinstance(prompt, Box)]
+    if boxes and not (seeds == INSIDE).any():
+        seeds[_disk(image, *_middle(image, boxes[-1]), radius)] = INSIDE
+    # Were the border free once there is a negative click, the next answer would flow out all around the others.
+    border = np.ones(image.grid, bool)
+    border[1:-1, 1:-1] = False
+    seeds[border & (seeds == FREE)] = OUTSIDE
+    return seeds
+
+
+def draw_prompts(image: ReducedImage, prompts: Sequence[Prompt], radius: float) -> NDArray[np.int32]:
+    """Return what prompts themselves say about a reduced image's pixels.
 
     Parameters
     ----------
@@ -111,13 +138,6 @@ def draw_seeds(image: ReducedImage, prompts: Sequence[Prompt], radius: float) ->
             case MaskPrompt():
                 # What was said before is already in the mask that the user chose to go on from.
                 seeds = _mask_seeds(image, prompt.mask, prompts[number + 1 :], radius)
-    boxes = [prompt for prompt in prompts if isinstance(prompt, Box)]
-    if boxes and not (seeds == INSIDE).any():
-        seeds[_disk(image, *_middle(image, boxes[-1]), radius)] = INSIDE
-    # Were the border free once there is a negative click, the next answer would flow out all around the others.
-    border = np.ones(image.grid, bool)
-    border[1:-1, 1:-1] = False
-    seeds[border & (seeds == FREE)] = OUTSIDE
     return seeds
 
 

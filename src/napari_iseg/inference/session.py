@@ -69,6 +69,7 @@ class _Engine:
     ) -> Prediction:
         # Imported late: these bring torch, and a window paints its dock before it has loaded that.
         from napari_iseg.inference.first_crop import answer_at_scales, wants_scales
+        from napari_iseg.inference.graph_cut_refinement import with_graph_cut
         from napari_iseg.inference.merging import keeps_mask, merged
         from napari_iseg.inference.prediction import Prediction
 
@@ -84,10 +85,15 @@ class _Engine:
                 (self._pixels.shape[0], self._pixels.shape[1]),
                 self.predictor.square.aspect if isinstance(self.predictor, SquarePredictor) else (1.0, 1.0),
             )
-        answer = self.predictor.predict(encoding, given, previous, cancelled=cancelled)
-        if previous is None or isinstance(newest, MaskPrompt) or not keeps_mask(given):
-            return answer
-        return merged(answer, previous, newest, self.predictor.options.threshold)
+        options = self.predictor.options
+        own = previous.raw if previous is not None and previous.raw is not None else previous
+        answer = self.predictor.predict(encoding, given, own, cancelled=cancelled)
+        if previous is not None and not isinstance(newest, MaskPrompt) and keeps_mask(given):
+            return merged(answer, previous, newest, options.threshold)
+        # A mask that was given and taken as it is took no pass of a network.
+        if getattr(options, "graph_cut", False) and answer.forwards:
+            return with_graph_cut(answer, self._pixels, prompts, options.threshold, cancelled=cancelled)
+        return answer
 
     @property
     def image(self) -> EncodedImage:
@@ -257,7 +263,7 @@ class Session:
     def alpha(self) -> np.ndarray | None:
         """(H, W) float32 alpha matte in [0, 1], or None where there is no answer or the method gives none."""
         prediction = self._state.prediction
-        return self.probability if prediction is not None and prediction.matte else None
+        return prediction.alpha if prediction is not None else None
 
     @property
     def pending(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from napari_iseg.zoo.options import CascadeOptions, Options, option
+from napari_iseg.zoo.options import CascadeOptions, NetworkOptions, Options, option
 
 __all__ = [
     "FIRST_CROPS",
@@ -141,7 +141,7 @@ class RandomWalkerOptions(SeededOptions):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DISNetOptions(Options):
+class DISNetOptions(NetworkOptions):
     """Options of DISNet, which as published looks at the image once per object."""
 
     target_size: int | tuple[int, int] = option(

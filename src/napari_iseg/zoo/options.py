@@ -12,7 +12,7 @@ from napari_iseg.errors import OptionError, UnknownNameError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CascadeOptions", "OptionInfo", "Options", "describe_options", "make_options", "option"]
+__all__ = ["CascadeOptions", "NetworkOptions", "OptionInfo", "Options", "describe_options", "make_options", "option"]
 
 
 def option(
@@ -128,7 +128,18 @@ class Options:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class CascadeOptions(Options):
+class NetworkOptions(Options):
+    """Options of every method with a network."""
+
+    graph_cut: bool = option(
+        False,
+        "Cut every answer anew along the image's edges, by colours inside and outside, with all clicks held; about a "
+        "twentieth of a second",
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CascadeOptions(NetworkOptions):
     """Options of every method that is guided by its previous mask: cascade-forward refinement (CFR-ICL, section 3.1).
 
     The released code counts passes: its ``cascade_step`` is ``cascade_steps`` + 1. It refines the first click only; the

