@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from napari_iseg.errors import ExportError, ImageError, IsegError
 from napari_iseg.io.json_file import read_json_object, write_json_object
 from napari_iseg.io.prompt_values import PROMPT_KINDS, prompt_from_values, prompt_to_values
+from napari_iseg.io.saved_options import options_of_then
 from napari_iseg.planes import PlaneAddress
-from napari_iseg.zoo import METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -244,10 +244,6 @@ def object_from_values(values: Any, entry: str) -> SavedObject:
     prompts = _of(values, "prompts", list)
     answered = _of(values, "answered", list | None, None)
     method = _of(values, "method", str)
-    options = _of(values, "options", dict)
-    if method in METHODS and hasattr(METHODS[method].options, "graph_cut"):
-        # Files from before there was one are without.
-        options = {"graph_cut": False, **options}
     return SavedObject(
         label=_of(values, "label", int),
         plane=PlaneAddress(
@@ -258,7 +254,7 @@ def object_from_values(values: Any, entry: str) -> SavedObject:
         ),
         method=method,
         weights=_of(values, "weights", str | None),
-        options=options,
+        options=options_of_then(method, _of(values, "options", dict)),
         threshold=float(_of(values, "threshold", int | float)),
         prompts=tuple(_prompt(prompt, f"{entry}.prompts[{number}]") for number, prompt in enumerate(prompts)),
         class_name=_of(values, "class", str | None),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from napari_iseg.io.saved_options import options_of_then
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -79,7 +81,7 @@ class SliceMaking:
             start={int(position): str(digest) for position, digest in values["start"].items()},
             method=None if method is None else str(method),
             weights=None if weights is None else str(weights),
-            options=dict(values["options"]),
+            options=options_of_then(str(method), values["options"]),
             threshold=float(values["threshold"]),
             answered=None if answered is None else tuple(int(count) for count in answered),
             register=bool(values["register"]),

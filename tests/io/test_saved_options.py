@@ -1,0 +1,42 @@
+"""Masks of files from before an option come out as they were."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_iseg.io.saved_options import options_of_then
+from napari_iseg.io.session_file import object_from_values, object_to_values
+from napari_iseg.io.session_slices import SliceMaking
+
+
+@pytest.mark.parametrize(
+    ("method", "given", "wanted"),
+    [
+        ("cfr-icl", {"flip": True}, {"graph_cut": False, "flip": True}),
+        ("cfr-icl", {"graph_cut": True}, {"graph_cut": True}),
+        ("geodesic", {"renewals": 2}, {"renewals": 2}),
+        ("of the future", {"flip": True}, {"flip": True}),
+    ],
+)
+def test_networks_had_no_graph_cut(method, given, wanted):
+    assert options_of_then(method, given) == wanted
+
+
+def test_objects_and_planes_of_older_files_are_made_without():
+    values = {
+        "label": 1,
+        "class": None,
+        "plane": {"rows": 0, "columns": 1, "index": [0, 0], "rgb": False},
+        "method": "cfr-icl",
+        "weights": "cfr-icl-small",
+        "options": {"threshold": 0.5},
+        "threshold": 0.5,
+        "prompts": [],
+    }
+    found = object_from_values(values, "objects[0]")
+    assert found.options == {"threshold": 0.5, "graph_cut": False}
+    assert object_from_values(object_to_values(found), "objects[0]").options == found.options
+    making = SliceMaking(moment=1, method="cfr-icl", options={"graph_cut": True})
+    assert SliceMaking.of_values(making.values()).options["graph_cut"]
+    older = {**making.values(), "options": {}}
+    assert SliceMaking.of_values(older).options == {"graph_cut": False}
