@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -37,6 +37,7 @@ def made(flat: Path, label: int, prompts: tuple[Click, ...], method: str = WALK,
         label,
         PlaneAddress(),
         method,
+        options=asdict(session.predictor.options),
         prompts=prompts,
         answered=session.answered,
         mask_sha256=mask_digest(session.mask),
