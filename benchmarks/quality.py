@@ -113,7 +113,7 @@ SETS = {
             "GrabCut, 20 clicks on each object",
             {"data": "grabcut"},
             target=1.01,
-            methods=METHODS[:10],
+            methods=METHODS[5:10],
         ),
         QualitySet(
             "grabcut_proposals",
