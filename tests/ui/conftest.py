@@ -35,10 +35,12 @@ class FloodPredictor:
     ----------
     seconds
         How long an answer takes; the thread sleeps.
+    options
+        What it says it works with; it works with the threshold alone.
     """
 
-    def __init__(self, seconds: float = 0.0) -> None:
-        self.options = Options()
+    def __init__(self, seconds: float = 0.0, *, options: Options | None = None) -> None:
+        self.options = options or Options()
         self.seconds = seconds
         self.error: Exception | None = None
         self.threads: set[int] = set()
