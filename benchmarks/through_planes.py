@@ -90,12 +90,14 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("--method", default="focalclick-xl")
     parser.add_argument("--weights", default=None)
+    parser.add_argument("--option", action="append", default=[], metavar="KEY=VALUE", help="of the method")
     parser.add_argument("--limit", type=int, default=6, help="objects of each set")
     parser.add_argument("--max-clicks", type=int, default=10, help="on a plane")
     parser.add_argument("--sets", nargs="*", default=list(_SETS))
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
-    predictor = make_predictor(given.method, weights=given.weights, device="cpu")
+    options = dict(text.split("=", 1) for text in given.option)
+    predictor = make_predictor(given.method, weights=given.weights, device="cpu", options=options)
     rows = []
     for name in given.sets:
         data = DatasetFolder(given.data / name, split=_SETS[name])
