@@ -174,3 +174,19 @@ def test_the_matte_is_the_networks_own():
 def test_bundled_weights_are_cut_unless_somebody_says_no(method):
     assert make_predictor(method).options.graph_cut
     assert not make_predictor(method, options={"graph_cut": False}).options.graph_cut
+
+
+def test_memory_counts_what_the_method_answered_once():
+    own = answer(blob(62, 74, 26, sure=0.7))
+    cut = with_graph_cut(own, photograph(), [Click(row=60, column=70)], 0.5)
+    assert cut.nbytes == own.nbytes + cut.patches[-1].nbytes
+
+
+def test_planes_with_flat_pixels_are_cut_on_their_own_grid():
+    options = {"threshold": 0.5}
+    plain = open_session(photograph(), "cfr-icl", options={**options, "graph_cut": False}, pixel_size=(2.0, 1.0))
+    cut = open_session(photograph(), "cfr-icl", options={**options, "graph_cut": True}, pixel_size=(2.0, 1.0))
+    for click in (Click(row=60, column=70), Click(row=5, column=5, positive=False)):
+        plain.add(click)
+        assert cut.add(click).shape == SHAPE
+        assert np.array_equal(cut.prediction.raw.render(), plain.probability)

@@ -2,8 +2,8 @@
 
 A network sees a crop in few pixels and follows clicks mostly; a graph cut (Boykov and Jolly, ICCV 2001) over its answer
 puts the outline where the image changes, lets the colours inside and outside count, as GrabCut does (Rother et al.,
-SIGGRAPH 2004), and obeys the clicks. DIOS (Xu et al., Deep Interactive Object Selection, CVPR 2016, section 3.3) ends
-with the same step. The network never sees the cut: its next answer goes on from its own last one.
+SIGGRAPH 2004), and obeys the clicks. DIOS (Xu et al., Deep Interactive Object Selection, CVPR 2016) ends
+with such a step. The network never sees the cut: its next answer goes on from its own last one.
 """
 
 from __future__ import annotations

@@ -244,8 +244,11 @@ class Prediction:
 
     @property
     def nbytes(self) -> int:
-        """Memory that the answer and its proposals take, in bytes; what the method itself remembers not counted."""
-        return sum(p.nbytes for p in self.patches) + sum(p.patch.nbytes for p in self.proposals)
+        """Memory of the answer, ``raw`` and all proposals, in bytes; what the method itself remembers not counted."""
+        answers = (self,) if self.raw is None else (self, self.raw)
+        # A cut answer goes on using patches of the method's own.
+        patches = {id(p): p for one in answers for p in (*one.patches, *(q.patch for q in one.proposals))}
+        return sum(patch.nbytes for patch in patches.values())
 
     @property
     def alpha(self) -> np.ndarray | None:

@@ -79,6 +79,7 @@ class _Engine:
         given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
         encoding, first = self.image.encoding(), given[0]
         if isinstance(first, Click) and wants_scales(given, previous, self.predictor.options):
+            # Not cut: each proposal is another answer with its own memory, and the next click is.
             return answer_at_scales(
                 lambda click: self.predictor.predict(encoding, (click,), None, cancelled=cancelled),
                 first,

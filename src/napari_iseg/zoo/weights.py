@@ -57,7 +57,7 @@ class WeightsSpec:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-# Small networks see little and follow clicks loosely: all of them take a tenth fewer clicks with the graph cut.
+# Small networks see little and follow clicks loosely; with the graph cut they need fewer clicks (docs/results.md).
 _TABLE = (
     WeightsSpec(
         name="cfr-icl-small",
