@@ -121,6 +121,51 @@ def test_a_click_corrects_a_plane_and_only_what_lies_around_it(hand: Hand) -> No
     assert len(hand.widget.controller.finished) == 1
 
 
+def test_an_object_that_was_carried_too_far_is_ended_by_one_key(hand: Hand) -> None:
+    found = carried(hand)
+    slices = hand.widget.controller.slices
+    go(hand, 9)
+    hand.press(Qt.Key.Key_Delete, SHIFT)
+    ended = objects(hand).copy()
+    assert np.array_equal(ended[:9], found[:9])
+    assert not ended[9:].any()
+    assert slices.planes is not None
+    assert slices.planes.ends == (9,)
+    assert max(slices.planes.planes) == 8
+    # It is carried there no more, neither after a correction nor anew.
+    slices.refine = False
+    click(hand, 8, 40, 50 + 8)
+    wait(hand)
+    assert not objects(hand)[9:].any()
+    hand.press(Qt.Key.Key_W, SHIFT)
+    wait(hand)
+    assert not objects(hand)[9:].any()
+    while slices.planes is not None and slices.planes.ends:
+        hand.undo()
+    assert np.array_equal(objects(hand), found)
+    hand.redo()
+    assert np.array_equal(objects(hand), ended)
+    # Who clicks beyond says that it is there after all.
+    click(hand, 11, 40, 50 + 11)
+    wait(hand)
+    assert objects(hand)[11].any()
+    assert slices.planes is not None
+    assert slices.planes.ends == (9,)
+    click(hand, 9, 40, 50 + 9)
+    wait(hand)
+    assert slices.planes.ends == ()
+    assert objects(hand)[8:12].any(axis=(1, 2)).all()
+
+
+def test_an_end_is_told_where_it_makes_no_sense(hand: Hand, notes: list[str]) -> None:
+    hand.press(Qt.Key.Key_Delete, SHIFT)
+    assert "No object is being carried" in notes[-1]
+    carried(hand)
+    hand.press(Qt.Key.Key_Delete, SHIFT)
+    assert "began on this plane" in notes[-1]
+    assert objects(hand)[MIDDLE].any()
+
+
 def test_the_brush_paints_on_what_is_there(hand: Hand) -> None:
     before = carried(hand)
     go(hand, 10)

@@ -2,8 +2,9 @@
 
 A simulated user clicks a plane until its mask is good enough, always the larger error first (RITM's rule, as on single
 planes). Where planes fill themselves the user then goes to the plane with the most wrong pixels, gives it a few clicks,
-looks at the whole again, and so on; clicks that made a plane no better are undone, but count. Clicks and Dice are noted
-after every visit to a plane.
+looks at the whole again, and so on; clicks that made a plane no better are undone, but count. Where the object was
+carried beyond its end the user goes to the first plane without it and says so, which counts as a click. Clicks and Dice
+are noted after every visit to a plane.
 """
 
 from __future__ import annotations
@@ -265,7 +266,11 @@ class _User:
             if full or reaches(iou(self.truth[plane].astype(int), self.volume[plane]), self._target):
                 wrong[plane] = 0
         worst = int(np.argmax(wrong))
-        return worst if wrong[worst] else None
+        if not wrong[worst]:
+            return None
+        there = np.flatnonzero(self.truth.any(axis=(1, 2)))
+        # Of planes beyond an end the one at the end says most.
+        return int(np.clip(worst, there[0] - 1, there[-1] + 1))
 
 
 class _Filling:
@@ -282,16 +287,20 @@ class _Filling:
         user, start = self._user, time.perf_counter()
         tracker = Tracker(user.planes, self._predictor, self._options, pixel_size=self._pixel_size)
         newest, known = user.corrected[-1], sorted(user.corrected)
-        place = known.index(newest)
         masks = {plane: user.volume[plane].copy() for plane in known}
-        gaps = [range(a + 1, b) for a, b in pairwise(known) if newest in (a, b)]
-        for found in (one for gap in gaps for one in tracker.interpolate(masks, gap)):
-            user.volume[found.position] = found.mask
+        for first, last in ((a, b) for a, b in pairwise(known) if newest in (a, b)):
+            if masks[first].any() and masks[last].any():
+                for found in tracker.interpolate({first: masks[first], last: masks[last]}, range(first + 1, last)):
+                    user.volume[found.position] = found.mask
+            elif masks[first].any():
+                self._follow(tracker, first, range(first + 1, last))
+            else:
+                self._follow(tracker, last, range(last - 1, first, -1))
         if self._predictor is not None:
             # Beyond the outermost plane that was clicked the object is followed until it ends.
-            if place == 0:
+            if newest == known[0]:
                 self._follow(tracker, newest, range(newest - 1, -1, -1))
-            if place == len(known) - 1:
+            if newest == known[-1]:
                 self._follow(tracker, newest, range(newest + 1, len(user.truth)))
         user.seconds += time.perf_counter() - start
 

@@ -126,10 +126,13 @@ class ObjectSlices:
         The axis that the planes follow one another along.
     planes
         Position on it to what is known.
+    ends
+        The positions of which the user said that the object is not there, in order: it ends before.
     """
 
     axis: int
     planes: Mapping[int, SliceFact] = field(default_factory=dict)
+    ends: tuple[int, ...] = ()
 
     @property
     def prompted(self) -> list[int]:
@@ -139,7 +142,22 @@ class ObjectSlices:
     def with_plane(self, position: int, fact: SliceFact | None) -> ObjectSlices:
         """Return the same with another plane; None takes it away."""
         planes = {key: value for key, value in self.planes.items() if key != position}
-        return replace(self, planes={**planes, position: fact} if fact is not None else planes)
+        if fact is None:
+            return replace(self, planes=planes)
+        ends = tuple(end for end in self.ends if end != position)
+        return replace(self, planes={**planes, position: fact}, ends=ends)
+
+    def without(self, positions: range) -> ObjectSlices:
+        """Return the same ending before the first of some positions, and on none of them."""
+        planes = {key: value for key, value in self.planes.items() if key not in positions}
+        ends = {*(end for end in self.ends if end not in positions), positions[0]}
+        return replace(self, planes=planes, ends=tuple(sorted(ends)))
+
+    def bounds(self, position: int) -> tuple[int | None, int | None]:
+        """Return the nearest lower and higher position that the user prompted or ended the object at; None for none."""
+        said = (*self.prompted, *self.ends)
+        below, above = (place for place in said if place < position), (place for place in said if place > position)
+        return max(below, default=None), min(above, default=None)
 
     def facts(self) -> dict[str, Any]:
         """Return them as JSON values; what made several planes is told once."""
@@ -156,7 +174,8 @@ class ObjectSlices:
                     told.append(fact.made.values())
                 values.append({"made": made[id(fact.made)], "mask_sha256": fact.digest})
             planes[str(position)] = values
-        return {_FACT: {"axis": self.axis, "planes": planes, **({"made": told} if told else {})}}
+        more = {**({"made": told} if told else {}), **({"ends": list(self.ends)} if self.ends else {})}
+        return {_FACT: {"axis": self.axis, "planes": planes, **more}}
 
     @classmethod
     def of_facts(cls, facts: Mapping[str, Any]) -> ObjectSlices | None:
@@ -165,7 +184,7 @@ class ObjectSlices:
         try:
             made = _makings(said)
             planes = {int(position): _fact(values, made) for position, values in said["planes"].items()}
-            return cls(int(said["axis"]), planes)
+            return cls(int(said["axis"]), planes, tuple(sorted(int(end) for end in said.get("ends", ()))))
         except (TypeError, KeyError, ValueError, IndexError, AttributeError):
             # A file of somebody else's: the object is there, on its own plane.
             return None

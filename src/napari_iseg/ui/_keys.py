@@ -30,6 +30,7 @@ __all__ = [
     "BRUSH",
     "CANCEL",
     "CLICK",
+    "END_HERE",
     "EXPORT",
     "KEYS",
     "LABEL",
@@ -75,6 +76,7 @@ NEXT_PLANE = "Shift+Right"
 PREVIOUS_PLANE = "Shift+Left"
 ALL_UP = "Shift+Up"
 ALL_DOWN = "Shift+Down"
+END_HERE = "Shift+Delete"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +123,7 @@ KEYS: dict[str, Key] = {
         Key("previous_plane", PREVIOUS_PLANE, "Carry the object on to the plane before"),
         Key("all_up", ALL_UP, "Carry the object on through all higher planes, until it ends"),
         Key("all_down", ALL_DOWN, "Carry the object on through all lower planes, until it ends"),
+        Key("end_here", END_HERE, "Take the object away from this plane and all beyond: it ends before"),
         Key("show_keys", SHEET, "Show this sheet"),
     )
 }

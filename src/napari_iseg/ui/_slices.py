@@ -26,7 +26,7 @@ from napari_iseg.ui._slice_prompts import prompted, prompts_of
 from napari_iseg.ui._slice_tracking import SliceTracking
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from napari_iseg.ui._controller import Controller
     from napari_iseg.ui._objects import FinishedObject
@@ -142,11 +142,13 @@ class Slices(ObjectSteps):
         ways = [way for way in (1, -1) if direction in (way, 0)]
         ranges = [range(here + way, count if way > 0 else -1, way) for way in ways]
         # What the user prompted further on stays; beyond it nothing changes.
-        ranges = [_up_to(positions, slices.prompted) for positions in ranges]
+        ranges = [_up_to(positions, (*slices.prompted, *slices.ends)) for positions in ranges]
         if not all_the_way:
             ranges = [positions[:1] for positions in ranges]
         if not any(len(positions) for positions in ranges):
-            raise PromptError("There is no further plane that way; the next one is your own, or the volume ends here.")
+            raise PromptError(
+                "There is no further plane that way; the next one is your own, or the object or the volume ends here."
+            )
         tracking = self._tracking(project, work, slices.axis)
         found = (one for positions in ranges for one in tracking.carried(here, mask, positions))
         stale = {position for positions in ranges for position in positions} if all_the_way else set()
@@ -165,7 +167,7 @@ class Slices(ObjectSteps):
         record = self._needed_object()
         project, work = self._needed()
         slices = _slices_of(record)
-        gaps = [(a, b) for a, b in pairwise(slices.prompted) if b - a > 1]
+        gaps = [(a, b) for a, b in pairwise(slices.prompted) if b - a > 1 and slices.bounds(a)[1] == b]
         if not gaps:
             self.changed.emit()
             raise PromptError(
@@ -173,6 +175,37 @@ class Slices(ObjectSteps):
                 "between are filled."
             )
         self._fill(project, work, record, slices, gaps, [])
+
+    def end_here(self) -> None:
+        """Take the object away from the plane that is shown and from those beyond, and carry it there no more.
+
+        Those beyond reach from here away from where the object began, up to the next plane that the user prompted.
+
+        Raises
+        ------
+        PromptError
+            If no object is being carried through the planes, or this one began on the plane that is shown.
+        """
+        self.stop()
+        record, (project, work) = self.active, self._needed()
+        if record is None:
+            raise PromptError("No object is being carried through the planes; carry one on first, then end it here.")
+        slices, layer = _slices_of(record), project.layers.objects
+        here, began = work.plane.position(slices.axis), record.plane.position(slices.axis)
+        if here == began:
+            raise PromptError(f"Object {record.label} began on this plane; go to the first plane without it.")
+        way = 1 if here > began else -1
+        beyond = _up_to(range(here + way, project.shape[slices.axis] if way > 0 else -1, way), slices.prompted)
+        positions = range(here, beyond.stop, way)
+        changes = []
+        for position in sorted({here, *slices.planes} & set(positions)):
+            plane = record.plane.at(slices.axis, position)
+            index = plane.mask_index(plane.take_labels(layer.data) == record.label)
+            if index[0].size:
+                changes.append(PixelChange.to(layer, index, 0))
+        facts = {**record.facts, **slices.without(positions).facts()}
+        self._do(project, work, Edit(tuple(changes), facts=(Fact(record.label, "facts", record.facts, facts),)))
+        self.changed.emit()
 
     def resume(self, label: int) -> None:
         """Make a finished object the one that prompts correct, from any plane.
@@ -300,16 +333,16 @@ class Slices(ObjectSteps):
         self, project: Project, work: PlaneWork, record: FinishedObject, slices: ObjectSlices, position: int
     ) -> None:
         """Fill the planes up to the next prompted ones on both sides; beyond the outermost follow the object."""
-        lower = max((p for p in slices.prompted if p < position), default=None)
-        upper = min((p for p in slices.prompted if p > position), default=None)
-        gaps = [(lower, position)] if lower is not None else []
-        gaps += [(position, upper)] if upper is not None else []
+        lower, upper = slices.bounds(position)
+        own = slices.prompted
+        gaps = [(lower, position)] if lower is not None and lower in own else []
+        gaps += [(position, upper)] if upper is not None and upper in own else []
         beyond = []
         # Not where nobody ever sent it.
-        if lower is None and (upper is not None or any(p < position for p in slices.planes)):
-            beyond.append(range(position - 1, -1, -1))
-        if upper is None and (lower is not None or any(p > position for p in slices.planes)):
-            beyond.append(range(position + 1, project.shape[slices.axis]))
+        if lower not in own and (upper in own or lower is not None or any(p < position for p in slices.planes)):
+            beyond.append(range(position - 1, -1 if lower is None else lower, -1))
+        if upper not in own and (lower in own or upper is not None or any(p > position for p in slices.planes)):
+            beyond.append(range(position + 1, project.shape[slices.axis] if upper is None else upper))
         if len(slices.planes) > 1:
             self._fill(project, work, record, slices, gaps, beyond)
 
@@ -352,8 +385,8 @@ def _slices_of(record: FinishedObject) -> ObjectSlices:
     return ObjectSlices(axis, {record.plane.position(axis): SliceFact(PROMPTED, 1.0)} if record.plane.index else {})
 
 
-def _up_to(positions: range, own: list[int]) -> range:
-    """Return the positions before the first that is the user's own."""
+def _up_to(positions: range, own: Sequence[int]) -> range:
+    """Return the positions before the first of which the user said something."""
     for number, position in enumerate(positions):
         if position in own:
             return positions[:number]

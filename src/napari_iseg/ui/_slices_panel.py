@@ -19,7 +19,16 @@ from qtpy.QtWidgets import (
 )
 
 from napari_iseg.ui._fold import Fold
-from napari_iseg.ui._keys import ALL_DOWN, ALL_UP, BOTH_WAYS, NEXT_PLANE, PREVIOUS_PLANE, add_key, key_now
+from napari_iseg.ui._keys import (
+    ALL_DOWN,
+    ALL_UP,
+    BOTH_WAYS,
+    END_HERE,
+    NEXT_PLANE,
+    PREVIOUS_PLANE,
+    add_key,
+    key_now,
+)
 from napari_iseg.ui._telling import told
 
 if TYPE_CHECKING:
@@ -78,6 +87,12 @@ class SlicesPanel(Fold):
             "Fill between", "Fill the planes between those that you clicked, by the shapes on both sides."
         )
         self.fill_button.clicked.connect(self._interpolate)
+        self.end_button = _button(
+            "Ends before",
+            "The object is not on this plane: take it away from here and from all planes beyond, "
+            f"and carry it there no more. Key: {key_now(END_HERE)}.",
+        )
+        self.end_button.clicked.connect(self._end_here)
         self.surface_button = _button("3-D view", "Show every object as a surface in 3-D; once more: back to planes.")
         self.surface_button.clicked.connect(surfaces.toggle)
         self.refine_box = QCheckBox("Method corrects each plane")
@@ -88,7 +103,8 @@ class SlicesPanel(Fold):
         self.refine_box.toggled.connect(self._on_refine)
         more.addWidget(self.refine_box, 0, 0, 1, 2)
         more.addWidget(self.fill_button, 1, 0)
-        more.addWidget(self.surface_button, 1, 1)
+        more.addWidget(self.end_button, 1, 1)
+        more.addWidget(self.surface_button, 2, 0, 1, 2)
         layout.addLayout(more)
         layout.addWidget(self._make_active())
         layout.addWidget(self._make_progress())
@@ -99,6 +115,7 @@ class SlicesPanel(Fold):
         layout.addWidget(self.list)
         for _title, key, direction, all_the_way, _tip in _WAYS:
             add_key(parent, key, self._act(direction, all_the_way=all_the_way))
+        add_key(parent, END_HERE, self._end_here)
         self._slices.changed.connect(self.refresh)
         self.toggled.connect(lambda _expanded: self.refresh())
         self.refresh()
@@ -112,6 +129,7 @@ class SlicesPanel(Fold):
         progress, record = slices.progress, slices.active
         for button in (*self.way_buttons, self.fill_button):
             button.setEnabled(slices.can_begin)
+        self.end_button.setEnabled(record is not None and work is not None)
         self.progress_row.setVisible(progress is not None)
         if progress is not None:
             self.bar.setRange(0, progress[1])
@@ -192,6 +210,10 @@ class SlicesPanel(Fold):
     @told
     def _interpolate(self, _checked: bool = False) -> None:
         self._slices.interpolate()
+
+    @told
+    def _end_here(self, _checked: bool = False) -> None:
+        self._slices.end_here()
 
     def _on_refine(self, checked: bool) -> None:
         self._slices.refine = checked
