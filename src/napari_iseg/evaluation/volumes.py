@@ -1,10 +1,10 @@
 """One object of a volume under three ways of working: click every plane, interpolate between some, propagate.
 
 A simulated user clicks a plane until its mask is good enough, always the larger error first (RITM's rule, as on single
-planes). Where planes fill themselves the user then goes to the plane with the most wrong pixels, gives it a few clicks,
-looks at the whole again, and so on; clicks that made a plane no better are undone, but count. Where the object was
-carried beyond its end the user goes to the first plane without it and says so, which counts as a click. Clicks and Dice
-are noted after every visit to a plane.
+planes). Where planes fill themselves the user then looks at the whole again, goes to the plane with the most wrong
+pixels, and so on; clicks that made a plane no better are undone, but count. Where the object was carried beyond its end
+the user goes to the first plane without it and says so, which counts as a click. Clicks and Dice are noted after every
+visit to a plane.
 """
 
 from __future__ import annotations
@@ -105,7 +105,6 @@ def evaluate_volume_object(
     *,
     target_iou: float = 0.85,
     max_clicks: int = 20,
-    clicks_per_visit: int = 3,
     goal: float = 1.0,
     most_visits: int = 60,
     options: Propagation | None = None,
@@ -127,9 +126,6 @@ def evaluate_volume_object(
         How the user works.
     target_iou, max_clicks
         A plane is clicked until its IoU is at least this, or it has had so many clicks.
-    clicks_per_visit
-        Where planes fill themselves, so many clicks at most before the user looks at the whole again; the first visits
-        last until the plane is good enough.
     goal
         The user is content with this Dice of the whole object.
     most_visits
@@ -170,8 +166,6 @@ def evaluate_volume_object(
         order = None
         fill = _Filling(user, predictor if way == "propagate" else None, options, pixel_size)
     visited = 0
-    # Every plane on its own has no second visit.
-    per_visit = max_clicks if way == "every-plane" else clicks_per_visit
     begun = [int(there[len(there) // 2])]
     if way == "interpolate":
         # Nothing says where the object ends but the user.
@@ -183,7 +177,7 @@ def evaluate_volume_object(
             plane = begun[visited] if visited < len(begun) else user.worst()
         if plane is None:
             break
-        user.correct(plane, max_clicks if visited < len(begun) else per_visit)
+        user.correct(plane)
         fill()
         visited += 1
         result.steps.append(VolumeStep(plane, user.clicks, dice(truth, user.volume), user.seconds))
@@ -219,8 +213,8 @@ class _User:
         self._target, self._most = target_iou, max_clicks
         self._left: set[int] = set()
 
-    def correct(self, plane: int, most: int) -> None:
-        """Click a plane until its mask is good enough, or so many clicks were given."""
+    def correct(self, plane: int) -> None:
+        """Click a plane until its mask is good enough, or has had all its clicks."""
         start = time.perf_counter()
         truth, mask = self.truth[plane].astype(int), self.volume[plane]
         # The last one is the newest.
@@ -234,8 +228,7 @@ class _User:
         session = Session(self.planes(plane), self._predictor)
         if mask.any():
             session.add(MaskPrompt(mask))
-        most = min(most, self._most - len(given))
-        for _ in range(most):
+        for _ in range(self._most - len(given)):
             if reaches(iou(truth, session.mask), self._target):
                 break
             given.append(next_click(truth, session.mask, given))
