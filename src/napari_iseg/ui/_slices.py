@@ -184,12 +184,15 @@ class Slices(ObjectSteps):
         Raises
         ------
         PromptError
-            If no object is being carried through the planes, or this one began on the plane that is shown.
+            If no object is being carried through the planes, this one began on the plane that is shown, or an answer
+            is still awaited.
         """
         self.stop()
         record, (project, work) = self.active, self._needed()
         if record is None:
             raise PromptError("No object is being carried through the planes; carry one on first, then end it here.")
+        if work.pending:
+            raise PromptError("The mask is still being computed; try again in a moment.")
         slices, layer = _slices_of(record), project.layers.objects
         here, began = work.plane.position(slices.axis), record.plane.position(slices.axis)
         if here == began:
