@@ -157,31 +157,21 @@ def evaluate_volume_object(
     if not len(there):
         raise ValueError("the object has no pixel")
     result.planes = len(there)
-    first, last = int(there[0]), int(there[-1])
-    if way == "every-plane":
-        order: list[int] | None = there.tolist()
-        fill: Callable[[], None] = lambda: None  # noqa: E731
-    else:
-        options = options or Propagation()
-        order = None
-        fill = _Filling(user, predictor if way == "propagate" else None, options, pixel_size)
-    visited = 0
-    begun = [int(there[len(there) // 2])]
-    if way == "interpolate":
-        # Nothing says where the object ends but the user.
-        begun += [first, last]
-    while visited < (len(there) if order is not None else most_visits):
-        if order is not None:
-            plane: int | None = order[visited]
-        else:
-            plane = begun[visited] if visited < len(begun) else user.worst()
+    # Where nothing follows the object, nothing says where it ends but the user.
+    first, middle, last = int(there[0]), int(there[len(there) // 2]), int(there[-1])
+    begun = {"every-plane": there.tolist(), "interpolate": [middle, first, last], "propagate": [middle]}[way]
+    fill = None
+    if way != "every-plane":
+        fill = _Filling(user, predictor if way == "propagate" else None, options or Propagation(), pixel_size)
+    for visit in range(len(begun) if fill is None else most_visits):
+        plane = begun[visit] if visit < len(begun) else user.worst()
         if plane is None:
             break
         user.correct(plane)
-        fill()
-        visited += 1
+        if fill is not None:
+            fill()
         result.steps.append(VolumeStep(plane, user.clicks, dice(truth, user.volume), user.seconds))
-        if visited >= len(begun) and order is None and result.dice >= goal:
+        if visit + 1 >= len(begun) and result.dice >= goal:
             break
     return result
 

@@ -162,7 +162,7 @@ class Slices(ObjectSteps):
         Raises
         ------
         PromptError
-            If the object was prompted on fewer than two planes.
+            If no plane lies between two that were prompted, or the object ends between them.
         """
         record = self._needed_object()
         project, work = self._needed()
@@ -171,8 +171,8 @@ class Slices(ObjectSteps):
         if not gaps:
             self.changed.emit()
             raise PromptError(
-                f"Object {record.label} was clicked on one plane only; click it on another one, too, then the planes "
-                "between are filled."
+                f"No plane lies between two on which object {record.label} was clicked; click it on another one further "
+                "on, then the planes between are filled."
             )
         self._fill(project, work, record, slices, gaps, [])
 
