@@ -13,6 +13,7 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
+from napari_iseg.io.files import replacing
 from napari_iseg.zoo.bundled import bundled_folder
 
 __all__ = ["autosave_folder", "autosaves_of", "every_autosave", "forget", "places_for", "remember"]
@@ -67,8 +68,11 @@ def every_autosave() -> list[Path]:
     """Return every autosave that is known of, the newest first; signposts to what is gone are removed."""
     folder = autosave_folder()
     found = list(folder.glob(f"[!.]*{ENDING}"))
-    for signpost in folder.glob(f"*{_SIGNPOST}"):
-        target = Path(signpost.read_text(encoding="utf-8"))
+    for signpost in folder.glob(f"[!.]*{_SIGNPOST}"):
+        text = _read(signpost)
+        if text is None:
+            continue
+        target = Path(text)
         if target.is_file():
             found.append(target)
         elif target.parent.is_dir():
@@ -82,7 +86,11 @@ def remember(path: Path) -> None:
     folder = autosave_folder()
     if path.parent != folder:
         folder.mkdir(parents=True, exist_ok=True)
-        _signpost(path).write_text(str(path), encoding="utf-8")
+        signpost, text = _signpost(path), str(path)
+        if _read(signpost) != text:
+            # Another window that reads it half written would take it for a signpost to nothing and remove it.
+            with replacing(signpost) as temporary:
+                temporary.write_text(text, encoding="utf-8")
 
 
 def forget(path: Path) -> None:
@@ -93,6 +101,14 @@ def forget(path: Path) -> None:
 
 def _signpost(path: Path) -> Path:
     return autosave_folder() / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}{_SIGNPOST}"
+
+
+def _read(signpost: Path) -> str | None:
+    """Return what a signpost says, None where there is none: another window may take it down at any moment."""
+    try:
+        return signpost.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return None
 
 
 def _endings() -> list[str]:

@@ -171,8 +171,8 @@ class Slices(ObjectSteps):
         if not gaps:
             self.changed.emit()
             raise PromptError(
-                f"No plane lies between two on which object {record.label} was clicked; click it on another one further "
-                "on, then the planes between are filled."
+                f"No plane lies between two on which object {record.label} was clicked; click it on another one "
+                "further on, then the planes between are filled."
             )
         self._fill(project, work, record, slices, gaps, [])
 
