@@ -104,6 +104,29 @@ def test_nifti_has_time_on_its_fourth_axis(made: tuple[str, ExportedLabels], tmp
     assert SimpleITK.ReadImage(str(written)).GetSize() == image.shape
 
 
+@pytest.mark.parametrize("ending", [".mha", ".nrrd"])
+def test_metaimage_and_nrrd_have_time_on_their_fourth_axis(
+    made: tuple[str, ExportedLabels], tmp_path: Path, ending: str
+) -> None:
+    axes, exported = made
+    written = export_labels(tmp_path / f"out{ending}", exported)
+    # Not asked of the library that wrote it.
+    head = written.read_bytes()[:2000].split(b"ElementDataFile" if ending == ".mha" else b"\n\n")[0].decode()
+    moments, *space = exported.labels.shape
+    counts = [*space[::-1], *([1] if "Z" not in axes else []), moments]
+    said = dict(
+        line.split(" = " if ending == ".mha" else ": ", 1)
+        for line in head.splitlines()
+        if ": " in line or " = " in line
+    )
+    assert [int(count) for count in said["DimSize" if ending == ".mha" else "sizes"].split()] == counts
+    image = SimpleITK.ReadImage(str(written))
+    np.testing.assert_allclose(image.GetSpacing(), (0.25, 0.5, 1.5 if "Z" in axes else 1.0, 2.0))
+    again = read_image(written)
+    assert again.shown.axes == "tzyx"
+    np.testing.assert_array_equal(again.data.reshape(exported.labels.shape), exported.labels)
+
+
 def test_measurements_are_per_moment(made: tuple[str, ExportedLabels], tmp_path: Path) -> None:
     axes, exported = made
     with export_labels(tmp_path / "out.csv", exported).open(encoding="utf-8-sig") as file:

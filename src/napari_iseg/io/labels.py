@@ -109,10 +109,10 @@ def _write(file: Path, exported: ExportedLabels, tick: Tick) -> None:
             write_png(temporary, labels)
         elif is_ome_tiff(file):
             write_ome_tiff(temporary, labels, exported.axes, sizes, exported.unit, exported.stem)
-        elif kind in (".nii", ".nii.gz") and exported.axes == "tyx":
-            # The third axis of NIfTI is space, the fourth is time: seconds must not become a thickness.
-            write_nifti(temporary, labels[:, np.newaxis], exported.like, (sizes[0], 1.0, *sizes[1:]))
         else:
+            if kind not in (".tif", ".tiff") and exported.axes == "tyx":
+                # The third axis of these is space, the fourth is time: seconds must not become a thickness.
+                labels, sizes = labels[:, np.newaxis], (sizes[0], 1.0, *sizes[1:])
             _WRITERS[kind](temporary, labels, exported.like, sizes)
         tick(1)
 
