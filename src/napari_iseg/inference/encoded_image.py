@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from napari_iseg.planes.brightening import brightened
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -27,6 +29,7 @@ class EncodedImage:
     def __init__(self, image: np.ndarray, predictor: Predictor) -> None:
         self.image = image
         self.predictor = predictor
+        self._seen: np.ndarray | None = None
         self._encoding: Any = None
         self._lock = threading.Lock()
 
@@ -34,9 +37,16 @@ class EncodedImage:
         """Whether it is of this very image and this very predictor, or one that is the same on the same grid."""
         return self.image is image and self.predictor == predictor
 
+    @property
+    def seen(self) -> np.ndarray:
+        """(H, W, 3) uint8, the image as the method looks at it: brighter where its options say so."""
+        if self._seen is None:
+            self._seen = brightened(self.image) if getattr(self.predictor.options, "brighten", False) else self.image
+        return self._seen
+
     def encoding(self) -> Any:
         """Return what the predictor's ``encode`` returned; the first call computes it. For any thread."""
         with self._lock:
             if self._encoding is None:
-                self._encoding = self.predictor.encode(self.image)
+                self._encoding = self.predictor.encode(self.seen)
             return self._encoding

@@ -93,7 +93,7 @@ class _Engine:
             return merged(answer, previous, newest, options.threshold)
         # A mask that was given and taken as it is took no pass of a network.
         if getattr(options, "graph_cut", False) and answer.forwards:
-            return with_graph_cut(answer, self._pixels, prompts, options.threshold, cancelled=cancelled)
+            return with_graph_cut(answer, self.image.seen, prompts, options.threshold, cancelled=cancelled)
         return answer
 
     @property

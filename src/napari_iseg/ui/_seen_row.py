@@ -9,6 +9,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtGui import QImage, QPixmap
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_iseg.planes.brightening import brightened
 from napari_iseg.planes.contrasts import CONTRASTS, SAVED
 from napari_iseg.ui._square_pixels import aspect_of, square_pixels
 from napari_iseg.ui._telling import told
@@ -43,7 +44,7 @@ class SeenRow(QWidget):
     def __init__(self, controller: Controller, seen: Seen, above: QWidget) -> None:
         super().__init__()
         self._controller, self._seen = controller, seen
-        self._shown: tuple[NDArray[np.uint8] | None, tuple[float, float]] = (None, (1.0, 1.0))
+        self._shown: tuple[NDArray[np.uint8] | None, tuple[float, float], bool] = (None, (1.0, 1.0), False)
         self.picture = QLabel()
         self.picture.setFixedSize(_SIDE, _SIDE)
         self.picture.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -92,12 +93,13 @@ class SeenRow(QWidget):
         words = self._words()
         self.words.setText(words)
         self.words.setVisible(bool(words))
-        parts = ("What the method sees of this plane", words, self._square_words())
+        dark = "made brighter where the plane is dark" if self._brightens else ""
+        parts = ("What the method sees of this plane", words, self._square_words(), dark)
         self.picture.setToolTip(" · ".join(part for part in parts if part))
-        shown = (pixels, self._aspect())
-        if shown[0] is not self._shown[0] or shown[1] != self._shown[1]:
+        shown = (pixels, self._aspect(), self._brightens)
+        if shown[0] is not self._shown[0] or shown[1:] != self._shown[1:]:
             self._shown = shown
-            self.picture.setPixmap(_small(pixels, shown[1]) if pixels is not None else QPixmap())
+            self.picture.setPixmap(_small(pixels, *shown[1:]) if pixels is not None else QPixmap())
 
     def _show_contrast(self, contrast: Contrast) -> None:
         # What came with a session file is in the list as long as it holds.
@@ -126,6 +128,10 @@ class SeenRow(QWidget):
         elif look.percentiles is not None:
             parts.append(f"{look.percentiles[0]:g} to {look.percentiles[1]:g} %")
         return " · ".join(part for part in parts if part)
+
+    @property
+    def _brightens(self) -> bool:
+        return bool(getattr(self._controller.answering.choice.options, "brighten", False))
 
     def _aspect(self) -> tuple[float, float]:
         work, image = self._controller.work, self._controller.image
@@ -160,9 +166,11 @@ def _plain(name: str) -> str:
     return "plane" if name.startswith("axis") or name.lstrip("-").isdigit() else name
 
 
-def _small(pixels: NDArray[np.uint8], aspect: tuple[float, float]) -> QPixmap:
+def _small(pixels: NDArray[np.uint8], aspect: tuple[float, float], brighten: bool) -> QPixmap:
     step = max(1, min(pixels.shape[:2]) // (2 * _SIDE))
     thin = np.ascontiguousarray(pixels[::step, ::step])
+    if brighten:
+        thin = brightened(thin)
     height, width = thin.shape[:2]
     image = QImage(thin.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
     high, wide = height * aspect[0], width * aspect[1]

@@ -136,6 +136,11 @@ class NetworkOptions(Options):
         "Cut every answer and proposal anew along the image's edges, by colours inside and outside, with clicks held; "
         "about a twentieth of a second each. Not where several crops answer a first click",
     )
+    brighten: bool = option(
+        False,
+        "Show the method the square root of a plane's values where most of it is dark, as fluorescence is: masks reach "
+        "to where the light ends, not only the bright core",
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
