@@ -10,6 +10,7 @@ from qtpy.QtCore import Qt
 from tests.ui.conftest import DISCS, disc
 
 from napari_iseg.planes import PlaneLook
+from napari_iseg.ui._method_choice import MethodChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -178,3 +179,24 @@ def test_oblong_pixels_are_seen_square(open_hand: Callable[..., Hand], discs: np
     hand.press(Qt.Key.Key_Q)
     hand.wait()
     assert hand.widget.controller.finished[0].facts["shown_as"] == [84, 123]
+
+
+def test_the_thumbnail_is_brighter_where_the_method_is_shown_more_light(open_hand: Callable[..., Hand]) -> None:
+    dark = np.full((81, 123), 2, np.uint8)
+    dark[20:60, 30:80] = 60
+    dark[30:50, 40:70] = 240
+    hand = open_hand(dark)
+    controller, row = hand.widget.controller, hand.widget.seen_row
+    controller.use(MethodChoice("focalclick"))
+    wait_until_seen(hand)
+    before = picture(hand)
+    assert "brighter" not in row.picture.toolTip()
+    controller.use(MethodChoice("focalclick").with_options({"brighten": True}))
+    hand.qtbot.waitUntil(lambda: "brighter where the plane is dark" in row.picture.toolTip(), timeout=5000)
+    wait_until_seen(hand)
+    after = picture(hand)
+    middle = after.shape[0] // 2
+    rim = round(34 / 123 * after.shape[1])
+    # The square root of a quarter is a half.
+    assert abs(int(before[middle, rim, 0]) - 60) < 6
+    assert abs(int(after[middle, rim, 0]) - 128) < 6
