@@ -92,10 +92,13 @@ def test_the_papers_runs_have_what_is_theirs_alone() -> None:
     assert all(read_recipe(f"focalclick-{size}").inner_first_clicks for size in ("base", "huge"))
 
 
-def test_going_on_with_disnet_is_the_run_that_its_card_tells_of() -> None:
-    recipe = read_recipe("disnet-small")
-    (stage,) = recipe.stages
-    assert (recipe.learning_rate, stage.shape, stage.batch, recipe.seconds) == (8e-4, (192, 192), 8, 5400)
+def test_the_runs_of_disnet_are_those_that_its_card_tells_of() -> None:
+    first, later = read_recipe("disnet-small"), read_recipe("disnet-small-2")
+    assert first.network == later.network
+    assert [(stage.until, stage.shape[0], stage.batch) for stage in first.stages] == [(0.35, 128, 12), (1.0, 192, 8)]
+    assert [(stage.shape[0], stage.batch) for stage in later.stages] == [(192, 8)]
+    assert (first.learning_rate, first.seconds, first.parts_from) == (1e-3, 5400, "cfr-icl-small")
+    assert (later.learning_rate, later.seconds, later.parts_from) == (5e-4, 2100, None)
 
 
 @pytest.mark.parametrize("name", [name for name in recipe_names() if name.endswith("-small")])
