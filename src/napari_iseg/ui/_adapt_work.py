@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.io.pairs import labelled_planes
-from napari_iseg.ui._loading import prepare_for_torch
+from napari_iseg.ui._loading import ONE_AT_A_TIME, prepare_for_torch
 
 if TYPE_CHECKING:
     import threading
@@ -57,9 +57,10 @@ def adapt_and_keep(
         If there is something of that name already, or as ``adapt`` says.
     """
     prepare_for_torch()
-    from napari_iseg.training.adapted_weights import free_name, keep_adapted, summary
-    from napari_iseg.training.adapting import adapt
-    from napari_iseg.training.examples import Example
+    with ONE_AT_A_TIME:
+        from napari_iseg.training.adapted_weights import free_name, keep_adapted, summary
+        from napari_iseg.training.adapting import adapt
+        from napari_iseg.training.examples import Example
 
     free_name(name)
     examples = [

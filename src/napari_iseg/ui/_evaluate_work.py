@@ -11,7 +11,7 @@ from napari_iseg import __version__
 from napari_iseg.errors import IsegError
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.io.mask_runs import MaskRuns
-from napari_iseg.ui._loading import prepare_for_torch
+from napari_iseg.ui._loading import ONE_AT_A_TIME, prepare_for_torch
 from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
@@ -199,7 +199,8 @@ class Evaluation:
         try:
             spec = find_method(contestant.method)
             check_prompt(wish.prompt, spec)
-            predictor = make_predictor(spec.name, weights=contestant.weights, options=published_options(spec))
+            with ONE_AT_A_TIME:
+                predictor = make_predictor(spec.name, weights=contestant.weights, options=published_options(spec))
         except IsegError as error:
             self.errors[number] = str(error)
             return

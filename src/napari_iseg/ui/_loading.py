@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.zoo import Options
 
-__all__ = ["Loaded", "load_method", "prepare_for_torch", "with_options"]
+__all__ = ["ONE_AT_A_TIME", "Loaded", "load_method", "prepare_for_torch", "with_options"]
+
+
+ONE_AT_A_TIME = threading.RLock()
+"""Held while modules of torch, timm and our networks load: threads that load them at once meet half of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,15 +41,16 @@ def load_method(choice: MethodChoice) -> Loaded:
     OptionError
         If an option does not fit the weights.
     """
-    _keep_triton_away_from_mesa()
-    from napari_iseg.inference.opening import choose_device, make_predictor
+    with ONE_AT_A_TIME:
+        _keep_triton_away_from_mesa()
+        from napari_iseg.inference.opening import choose_device, make_predictor
 
-    predictor = make_predictor(choice.method, weights=choice.weights, options=dict(choice.changes))
-    if find_method(choice.method).family is None:
-        return Loaded(predictor, "CPU")
-    prepare_for_torch()
-    words = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
-    return Loaded(predictor, words[choose_device("auto")])
+        predictor = make_predictor(choice.method, weights=choice.weights, options=dict(choice.changes))
+        if find_method(choice.method).family is None:
+            return Loaded(predictor, "CPU")
+        prepare_for_torch()
+        words = {"cpu": "CPU", "cuda": "GPU (CUDA)", "mps": "GPU (Apple)"}
+        return Loaded(predictor, words[choose_device("auto")])
 
 
 def with_options(loaded: Loaded, options: Options) -> Loaded:
@@ -62,10 +68,13 @@ def with_options(loaded: Loaded, options: Options) -> Loaded:
 
 def prepare_for_torch() -> None:
     """Make torch ready in the way that does not harm the window, which keeps a core; to be called in a worker."""
-    _keep_triton_away_from_mesa()
-    import torch
+    with ONE_AT_A_TIME:
+        _keep_triton_away_from_mesa()
+        # What every network is made of is loaded here, so that whoever goes on without the lock meets it whole.
+        import timm  # noqa: F401
+        import torch
 
-    torch.set_num_threads(_cores_to_use())
+        torch.set_num_threads(_cores_to_use())
 
 
 @cache
