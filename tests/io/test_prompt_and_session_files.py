@@ -93,7 +93,7 @@ def session(*prompts: Any) -> SavedSession:
                 PlaneAddress(2, 0, (20,), rgb=True),
                 "cfr-icl",
                 "cfr-icl-small",
-                {"graph_cut": False, "brighten": False, "flip": True, "cascade_steps": 1, "name": "a", "limit": None},
+                {"graph_cut": False, "flip": True, "cascade_steps": 1, "name": "a", "limit": None},
                 0.49,
                 prompts,
                 "nucleus",

@@ -12,13 +12,13 @@ from napari_iseg.io.session_slices import SliceMaking
 @pytest.mark.parametrize(
     ("method", "given", "wanted"),
     [
-        ("cfr-icl", {"flip": True}, {"graph_cut": False, "brighten": False, "flip": True}),
-        ("cfr-icl", {"graph_cut": True}, {"graph_cut": True, "brighten": False}),
+        ("cfr-icl", {"flip": True}, {"graph_cut": False, "flip": True}),
+        ("cfr-icl", {"graph_cut": True}, {"graph_cut": True}),
         ("geodesic", {"renewals": 2}, {"renewals": 2}),
         ("of the future", {"flip": True}, {"flip": True}),
     ],
 )
-def test_networks_had_no_graph_cut_and_saw_dark_planes_as_they_are(method, given, wanted):
+def test_networks_had_no_graph_cut(method, given, wanted):
     assert options_of_then(method, given) == wanted
 
 
@@ -34,9 +34,9 @@ def test_objects_and_planes_of_older_files_are_made_without():
         "prompts": [],
     }
     found = object_from_values(values, "objects[0]")
-    assert found.options == {"threshold": 0.5, "graph_cut": False, "brighten": False}
+    assert found.options == {"threshold": 0.5, "graph_cut": False}
     assert object_from_values(object_to_values(found), "objects[0]").options == found.options
     making = SliceMaking(moment=1, method="cfr-icl", options={"graph_cut": True})
     assert SliceMaking.of_values(making.values()).options["graph_cut"]
     older = {**making.values(), "options": {}}
-    assert SliceMaking.of_values(older).options == {"graph_cut": False, "brighten": False}
+    assert SliceMaking.of_values(older).options == {"graph_cut": False}

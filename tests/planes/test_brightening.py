@@ -49,7 +49,7 @@ def test_a_few_bright_pixels_on_black_are_no_reason_to_divide_by_zero():
     assert brightened(image) is image
 
 
-def test_colours_keep_their_hue():
+def test_each_colour_is_brightened_by_itself():
     image = np.zeros((*SHAPE, 3), np.uint8)
     image[30:60, 30:60] = (0, 100, 25)
     seen = brightened(image)
