@@ -8,10 +8,12 @@ import numpy as np
 import pytest
 
 from napari_iseg import Box, Choice, Click, MaskPrompt, make_predictor, open_session
+from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.graph_cut_refinement import minimum_cut, with_graph_cut
 from napari_iseg.inference.prediction import Patch, Prediction, Proposal, Window
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.inference.seeds import FREE, INSIDE, OUTSIDE, neighbours
+from napari_iseg.planes.brightening import brightening
 
 SHAPE = (120, 150)
 DISC = np.hypot(*(np.ogrid[: SHAPE[0], : SHAPE[1]][n] - (60, 70)[n] for n in (0, 1))) <= 30
@@ -190,3 +192,25 @@ def test_planes_with_flat_pixels_are_cut_on_their_own_grid():
         plain.add(click)
         assert cut.add(click).shape == SHAPE
         assert np.array_equal(cut.prediction.raw.render(), plain.probability)
+
+
+def test_the_cut_sees_the_levels_that_it_is_given():
+    """On a plane in the dark the dim rim of an object is as good as the background, unless it is brightened."""
+    away = np.hypot(*(np.ogrid[: SHAPE[0], : SHAPE[1]][n] - (60, 70)[n] for n in (0, 1)))
+    grey = np.select([away <= 18, away <= 30], [220, 24], 4) + np.random.default_rng(0).integers(0, 4, SHAPE)
+    image = np.repeat(grey.astype(np.uint8)[..., None], 3, axis=2)
+    rough, prompts = answer(blob(60, 70, 22, sure=0.6)), [Click(row=60, column=70)]
+    assert iou(with_graph_cut(rough, image, prompts, 0.5).render() > 0.5) < 0.6
+    levels = brightening(image)
+    assert iou(with_graph_cut(rough, image, prompts, 0.5, levels=levels).render() > 0.5) > 0.9
+
+
+@pytest.mark.parametrize(
+    ("options", "wanted"), [({}, True), ({"brighten_cut": False}, False), ({"brighten": True}, False)]
+)
+def test_levels_are_given_once_and_only_where_the_plane_is_dark(options, wanted):
+    dark = np.zeros((40, 50, 3), np.uint8)
+    dark[10:20, 10:20] = 99
+    predictor = make_predictor("focalclick", options={"graph_cut": True, **options}, device="cpu")
+    assert (EncodedImage(dark, predictor).cut_levels is not None) == wanted
+    assert EncodedImage(255 - dark, predictor).cut_levels is None

@@ -8,12 +8,14 @@ from napari_iseg.io.saved_options import options_of_then
 from napari_iseg.io.session_file import object_from_values, object_to_values
 from napari_iseg.io.session_slices import SliceMaking
 
+BEFORE = {"graph_cut": False, "split_off": False, "brighten_cut": False}
+
 
 @pytest.mark.parametrize(
     ("method", "given", "wanted"),
     [
-        ("cfr-icl", {"flip": True}, {"graph_cut": False, "flip": True}),
-        ("cfr-icl", {"graph_cut": True}, {"graph_cut": True}),
+        ("cfr-icl", {"flip": True}, {**BEFORE, "flip": True}),
+        ("cfr-icl", {"graph_cut": True}, {**BEFORE, "graph_cut": True}),
         ("geodesic", {"renewals": 2}, {"renewals": 2}),
         ("of the future", {"flip": True}, {"flip": True}),
     ],
@@ -34,9 +36,9 @@ def test_objects_and_planes_of_older_files_are_made_without():
         "prompts": [],
     }
     found = object_from_values(values, "objects[0]")
-    assert found.options == {"threshold": 0.5, "graph_cut": False}
+    assert found.options == {"threshold": 0.5, **BEFORE}
     assert object_from_values(object_to_values(found), "objects[0]").options == found.options
     making = SliceMaking(moment=1, method="cfr-icl", options={"graph_cut": True})
-    assert SliceMaking.of_values(making.values()).options["graph_cut"]
+    assert SliceMaking.of_values(making.values()).options == {**BEFORE, "graph_cut": True}
     older = {**making.values(), "options": {}}
-    assert SliceMaking.of_values(older).options == {"graph_cut": False}
+    assert SliceMaking.of_values(older).options == BEFORE

@@ -271,9 +271,12 @@ class _Filling:
         tracker = Tracker(user.planes, self._predictor, self._options, pixel_size=self._pixel_size)
         newest, known = user.corrected[-1], sorted(user.corrected)
         masks = {plane: user.volume[plane].copy() for plane in known}
-        for first, last in ((a, b) for a, b in pairwise(known) if newest in (a, b)):
+        gaps = [(first, last) for first, last in pairwise(known) if newest in (first, last)]
+        correct = bool(gaps) and tracker.corrects_well(masks)
+        for first, last in gaps:
             if masks[first].any() and masks[last].any():
-                for found in tracker.interpolate({first: masks[first], last: masks[last]}, range(first + 1, last)):
+                ends = {first: masks[first], last: masks[last]}
+                for found in tracker.interpolate(ends, range(first + 1, last), correct=correct):
                     user.volume[found.position] = found.mask
             elif masks[first].any():
                 self._follow(tracker, first, range(first + 1, last))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
-from napari_iseg.planes.brightening import brightened
+from napari_iseg.planes.brightening import brightened, brightening
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,6 +30,7 @@ class EncodedImage:
         self.image = image
         self.predictor = predictor
         self._seen: np.ndarray | None = None
+        self._cut_levels: tuple[np.ndarray | None, ...] = ()
         self._encoding: Any = None
         self._lock = threading.Lock()
 
@@ -43,6 +44,16 @@ class EncodedImage:
         if self._seen is None:
             self._seen = brightened(self.image) if getattr(self.predictor.options, "brighten", False) else self.image
         return self._seen
+
+    @property
+    def cut_levels(self) -> np.ndarray | None:
+        """(256,) uint8, what becomes of each value of ``seen`` for a graph cut; None where it stays."""
+        options = self.predictor.options
+        if getattr(options, "brighten", False) or not getattr(options, "brighten_cut", False):
+            return None
+        if not self._cut_levels:
+            self._cut_levels = (brightening(self.image),)
+        return self._cut_levels[0]
 
     def encoding(self) -> Any:
         """Return what the predictor's ``encode`` returned; the first call computes it. For any thread."""

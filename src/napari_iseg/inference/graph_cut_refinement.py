@@ -12,16 +12,16 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
-from torch.nn import functional
 
 from napari_iseg.inference.colour_model import object_share
 from napari_iseg.inference.contrast import contrast_links
+from napari_iseg.inference.objections import objections_to, wrong_part
 from napari_iseg.inference.prediction import Patch, Prediction, Proposal, Window
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.inference.proposals import object_box
+from napari_iseg.inference.resizing import resized
 from napari_iseg.inference.seeds import INSIDE, OUTSIDE, draw_prompts, neighbours, reduce_image
 from napari_iseg.interactions import Box, Choice, Click, Scribble
 
@@ -52,6 +52,8 @@ _BOX_MARGIN = 0.05
 # Capacities are whole multiples of this part of 1.
 _UNIT = 1e-3
 _CERTAIN = 10**6
+# What belongs to a part that a click took off has its odds lowered by this: more than networks and colours can say.
+_OFF = 5.0
 # How far beyond the threshold a probability comes that the cut turns.
 _TURNED = 1e-3
 
@@ -62,6 +64,9 @@ def with_graph_cut(
     prompts: Sequence[Prompt],
     threshold: float,
     *,
+    previous: Prediction | None = None,
+    split_off: bool = True,
+    levels: NDArray[np.uint8] | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Prediction:
     """Cut an answer and each of its proposals anew.
@@ -77,6 +82,13 @@ def with_graph_cut(
         excepted; so does what lies outside a box that is the newest prompt.
     threshold
         Probability above which a pixel belongs to the mask; the cut decides about this one.
+    previous
+        The answer that the newest prompt was given to, None for none.
+    split_off
+        Whether a negative click in the middle of a wrong part of it takes all of this part off
+        (:mod:`napari_iseg.inference.objections`).
+    levels
+        (256,) uint8, what becomes of each of the image's values first; None leaves them.
     cancelled
         Asked before each cut.
 
@@ -91,16 +103,20 @@ def with_graph_cut(
     CancelledError
         If ``cancelled()`` became True.
     """
-    cut = _Cut(image, _held(prompts), threshold, cancelled)
+    held = _held(prompts)
+    objections = objections_to(previous, held, threshold) if split_off else ()
+    clicks = [prompt for prompt in held if isinstance(prompt, Click)]
+    found = [wrong_part(_pixels(image, one.window, levels), one, clicks) for one in objections]
+    cut = _Cut(image, held, threshold, levels, [part for part in found if part is not None], cancelled)
     proposals = tuple(_cut_proposal(cut, proposal, answer.shape) for proposal in answer.proposals)
     patch = cut.patch(answer.render())
     if patch is None:
-        return answer
+        return replace(answer, objections=objections) if objections else answer
     patches = (*answer.patches, patch)
     if answer.chosen is not None and answer.patches == (answer.proposals[answer.chosen].patch,):
         # What is offered as the answer looks like the answer.
         patches = (proposals[answer.chosen].patch,)
-    return replace(answer, patches=patches, proposals=proposals, raw=answer)
+    return replace(answer, patches=patches, proposals=proposals, raw=answer, objections=objections)
 
 
 def _cut_proposal(cut: _Cut, proposal: Proposal, shape: tuple[int, int]) -> Proposal:
@@ -131,6 +147,8 @@ class _Cut:
     image: NDArray[np.uint8] = field(repr=False)
     prompts: list[Prompt]
     threshold: float
+    levels: NDArray[np.uint8] | None
+    parts_off: list[Patch]
     cancelled: Callable[[], bool]
 
     def patch(self, probability: NDArray[np.float32]) -> Patch | None:
@@ -140,8 +158,8 @@ class _Cut:
         window = self._window(probability)
         if window is None:
             return None
-        seen = reduce_image(np.ascontiguousarray(self.image[window.slices]), _SIDE, enlarge=True)
-        values = _resized(probability[window.slices], seen.grid)
+        seen = reduce_image(_pixels(self.image, window, self.levels), _SIDE, enlarge=True)
+        values = resized(probability[window.slices], seen.grid)
         seeds = draw_prompts(seen, self._local(window), _SEED_RADIUS * max(seen.step))
         inside = values > self.threshold
         limit = _logit(self.threshold)
@@ -149,11 +167,21 @@ class _Cut:
         if inside.any() and not inside.all():
             share = object_share(seen.data, inside, ~inside)
             odds += _COLOUR_WEIGHT * _logit(share)
+        odds -= _OFF * self._off(window, seen.grid)
         links = [_SMOOTHNESS * link for link in contrast_links(seen.data)]
         cut = minimum_cut(odds, links, seeds)
         beyond = np.maximum(np.abs(values - self.threshold), _TURNED)
         turned = np.clip(np.where(cut, self.threshold + beyond, self.threshold - beyond), 0, 1)
         return Patch(window, np.where(cut == inside, values, turned).astype(np.float32))
+
+    def _off(self, window: Window, grid: tuple[int, int]) -> NDArray[np.bool_]:
+        """Return which pixels of a window belong to a part that a click took off, on a grid."""
+        off = np.zeros(grid, bool)
+        for part in self.parts_off:
+            share = np.zeros((self.image.shape[0], self.image.shape[1]), np.float32)
+            part.paint(share)
+            off |= resized(share[window.slices], grid) > 0.5
+        return off
 
     def _window(self, probability: NDArray[np.float32]) -> Window | None:
         """Return where the object may be, with room around it; None where there is none."""
@@ -193,6 +221,11 @@ class _Cut:
                     )
                     local.append(box)
         return local
+
+
+def _pixels(image: NDArray[np.uint8], window: Window, levels: NDArray[np.uint8] | None) -> NDArray[np.uint8]:
+    pixels = np.ascontiguousarray(image[window.slices])
+    return pixels if levels is None else levels[pixels]
 
 
 def minimum_cut(
@@ -241,9 +274,3 @@ def minimum_cut(
 def _logit(share: float | NDArray[np.float64]) -> NDArray[np.float64]:
     odds: NDArray[np.float64] = np.log(np.asarray(share) / (1 - np.asarray(share)))
     return odds
-
-
-def _resized(values: NDArray[np.float32], grid: tuple[int, int]) -> NDArray[np.float32]:
-    """Return a map at another size, bilinearly, corners aligned as where patches are painted."""
-    given = torch.from_numpy(np.ascontiguousarray(values))[None, None]
-    return np.asarray(functional.interpolate(given, size=grid, mode="bilinear", align_corners=True)[0, 0])

@@ -7,13 +7,16 @@ hundreds of undo steps fit in memory, and drawing it again gives the same bits e
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 from torch.nn import functional
 
 from napari_iseg.errors import PromptError
+
+if TYPE_CHECKING:
+    from napari_iseg.inference.objections import Objection
 
 __all__ = ["Patch", "Prediction", "Proposal", "Region", "Window"]
 
@@ -199,6 +202,8 @@ class Prediction:
     raw
         What the method itself answered, where this is that answer cut anew
         (:mod:`napari_iseg.inference.graph_cut_refinement`): mattes and the next answer come of it. Else None.
+    objections
+        To which parts of earlier answers clicks object (:mod:`napari_iseg.inference.objections`).
     seconds
         How long it took.
     """
@@ -213,6 +218,7 @@ class Prediction:
     matte: bool = False
     memory: Any = field(default=None, repr=False)
     raw: Prediction | None = field(default=None, repr=False)
+    objections: tuple[Objection, ...] = field(default=(), repr=False)
     seconds: float = 0.0
 
     @classmethod
@@ -248,7 +254,8 @@ class Prediction:
         answers = (self,) if self.raw is None else (self, self.raw)
         # A cut answer goes on using patches of the method's own.
         patches = {id(p): p for one in answers for p in (*one.patches, *(q.patch for q in one.proposals))}
-        return sum(patch.nbytes for patch in patches.values())
+        objections = sum(one.mask.bits.nbytes for one in self.objections)
+        return sum(patch.nbytes for patch in patches.values()) + objections
 
     @property
     def alpha(self) -> np.ndarray | None:

@@ -166,7 +166,9 @@ class Tracker:
             yield found
             before, image = found.mask, after
 
-    def interpolate(self, known: Mapping[int, NDArray[np.bool_]], positions: Iterable[int]) -> Iterator[SliceMask]:
+    def interpolate(
+        self, known: Mapping[int, NDArray[np.bool_]], positions: Iterable[int], *, correct: bool = True
+    ) -> Iterator[SliceMask]:
         """Fill planes that lie between planes where the object's mask is known.
 
         Parameters
@@ -175,6 +177,8 @@ class Tracker:
             Position to mask, (H, W) bool.
         positions
             The planes to fill; the nearest known plane on either side says what lies there.
+        correct
+            Whether the method corrects the shape that lies between, see :meth:`corrects_well`.
 
         Yields
         ------
@@ -200,7 +204,41 @@ class Tracker:
                 continue
             near = min((first, last), key=lambda place: (not known[place].any(), abs(place - position)))
             looks = Appearance.of(known[near], self._planes(near))
-            yield self._settle(position, shape, self._plane(position), looks, 1.0, "interpolated")
+            yield self._settle(position, shape, self._plane(position), looks, 1.0, "interpolated", correct=correct)
+
+    def corrects_well(self, known: Mapping[int, NDArray[np.bool_]]) -> bool:
+        """Whether the method's corrections bring shapes nearer to the object, as far as the known planes tell.
+
+        Each known plane between two others is left out in turn, and filled from these two with and without correction.
+
+        Parameters
+        ----------
+        known
+            Position to mask, (H, W) bool, of every plane where it is known.
+
+        Returns
+        -------
+        bool
+            True, too, with fewer than three planes, which tell nothing. False where nothing corrects.
+
+        Raises
+        ------
+        CancelledError
+            If ``cancelled()`` became True.
+        """
+        if self._predictor is None or not self._options.refine:
+            return False
+        gains = []
+        places = sorted(place for place, mask in known.items() if mask.any())
+        for first, middle, last in zip(places, places[1:], places[2:], strict=False):
+            fraction = (middle - first) / (last - first)
+            shape = interpolate_shapes(known[first], known[last], fraction, self._pixel_size)
+            if shape.any():
+                image = self._plane(middle)
+                looks = Appearance.of(shape, image)
+                corrected = self._settle(middle, shape, image, looks, 1.0, "interpolated").mask
+                gains.append(_iou(corrected, known[middle]) - _iou(shape, known[middle]))
+        return not gains or sum(gains) > 0
 
     def _plane(self, position: int) -> NDArray[np.uint8]:
         if self._cancelled():
@@ -215,10 +253,12 @@ class Tracker:
         looks: Appearance,
         likeness: float,
         origin: Origin,
+        *,
+        correct: bool = True,
     ) -> SliceMask:
         """Have the method correct a carried mask, and say how far everything agrees."""
         mask, agreement, predictor = carried, 1.0, self._predictor
-        if self._options.refine and predictor is not None and carried.any():
+        if correct and self._options.refine and predictor is not None and carried.any():
             probability, threshold = self._ask(predictor, image, carried)
             soft = gaussian_filter(carried.astype(np.float32), _SOFTNESS)
             mask = (probability + soft) / 2 > threshold

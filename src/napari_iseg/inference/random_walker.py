@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["RandomWalkerPredictor"]
+__all__ = ["RandomWalkerPredictor", "walk"]
 
 
 class RandomWalkerPredictor(SeededPredictor[RandomWalkerOptions]):
@@ -47,15 +47,31 @@ class RandomWalkerPredictor(SeededPredictor[RandomWalkerOptions]):
     def _decide(
         self, image: ReducedImage, seeds: NDArray[np.int32], cancelled: Callable[[], bool]
     ) -> NDArray[np.float32]:
-        return _walk(image.data, seeds, self._options.beta)
+        return walk(image.data, seeds, self._options.beta)
 
 
-def _walk(data: NDArray[np.float64], seeds: NDArray[np.int32], beta: float) -> NDArray[np.float32]:
-    """Return the probability of the inside, (h, w) float32 in [0, 1]."""
+def walk(data: NDArray[np.float64], seeds: NDArray[np.int32], beta: float) -> NDArray[np.float32]:
+    """Return how likely a walker reaches a seed of the object before one of the background.
+
+    Parameters
+    ----------
+    data
+        (h, w, C) float64, not of one colour.
+    seeds
+        (h, w) int32: ``FREE``, ``INSIDE`` or ``OUTSIDE``, at least one of the latter two each; ``NOWHERE`` where nobody
+        walks.
+    beta
+        How strongly an edge stops the walker.
+
+    Returns
+    -------
+    numpy.ndarray
+        (h, w) float32 in [0, 1]; 0 where nobody walks, or no seed can be reached.
+    """
     # "bf" is exact and always takes the same time; conjugate gradients stop early, or take a minute, on weak links.
     # prob_tol only decides about a warning: rounding beyond [0, 1] is clipped here.
     probability = random_walker(
         data, seeds, beta=beta, mode="bf", return_full_prob=True, prob_tol=np.inf, channel_axis=-1
     )
-    answer: NDArray[np.float32] = np.clip(probability[0], 0, 1).astype(np.float32)
+    answer: NDArray[np.float32] = np.clip(np.nan_to_num(probability[0]), 0, 1).astype(np.float32)
     return answer

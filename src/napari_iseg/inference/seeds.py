@@ -24,10 +24,23 @@ if TYPE_CHECKING:
 
     from napari_iseg.interactions import Prompt
 
-__all__ = ["FREE", "INSIDE", "OUTSIDE", "ReducedImage", "draw_prompts", "draw_seeds", "neighbours", "reduce_image"]
+__all__ = [
+    "FREE",
+    "INSIDE",
+    "NOWHERE",
+    "OUTSIDE",
+    "ReducedImage",
+    "draw_prompts",
+    "draw_seeds",
+    "neighbours",
+    "reduce_image",
+]
 
 FREE, INSIDE, OUTSIDE = 0, 1, 2
 """The values of seeds: to be decided, object, background."""
+
+NOWHERE = -1
+"""The value of seeds that is no part of what is to be decided."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

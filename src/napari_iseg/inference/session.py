@@ -93,7 +93,16 @@ class _Engine:
             return merged(answer, previous, newest, options.threshold)
         # A mask that was given and taken as it is took no pass of a network.
         if getattr(options, "graph_cut", False) and answer.forwards:
-            return with_graph_cut(answer, self.image.seen, prompts, options.threshold, cancelled=cancelled)
+            return with_graph_cut(
+                answer,
+                self.image.seen,
+                prompts,
+                options.threshold,
+                previous=previous,
+                split_off=bool(getattr(options, "split_off", False)),
+                levels=self.image.cut_levels,
+                cancelled=cancelled,
+            )
         return answer
 
     @property

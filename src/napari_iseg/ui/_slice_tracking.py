@@ -13,7 +13,7 @@ from napari_iseg.ui._saved import plain_options
 from napari_iseg.ui._square_pixels import square_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     import numpy as np
     from numpy.typing import NDArray
@@ -80,13 +80,16 @@ class SliceTracking:
         for found in self._tracker.propagate(start, mask, positions):
             yield found, making
 
-    def between(self, known: Mapping[int, NDArray[np.bool_]]) -> Iterator[Found]:
-        """Fill the planes between two; in any thread."""
-        making = self._making(known)
-        for found in self._tracker.interpolate(known, range(min(known) + 1, max(known))):
-            yield found, making
+    def between(self, known: Mapping[int, NDArray[np.bool_]], gaps: Sequence[tuple[int, int]]) -> Iterator[Found]:
+        """Fill the planes between two that are known, for each of some gaps; in any thread."""
+        correct = bool(gaps) and self._tracker.corrects_well(known)
+        for gap in gaps:
+            ends = {position: known[position] for position in gap}
+            making = self._making(ends, corrected=correct)
+            for found in self._tracker.interpolate(ends, range(gap[0] + 1, gap[1]), correct=correct):
+                yield found, making
 
-    def _making(self, known: Mapping[int, NDArray[np.bool_]]) -> SliceMaking:
+    def _making(self, known: Mapping[int, NDArray[np.bool_]], *, corrected: bool = True) -> SliceMaking:
         start = {position: mask_digest(mask) for position, mask in known.items()}
         made = SliceMaking(
             moment=self._moment,
@@ -96,7 +99,7 @@ class SliceTracking:
             pixel_size=self._pixel_size,
             facts=self._facts,
         )
-        if self._choice is None or self._predictor is None:
+        if self._choice is None or self._predictor is None or not corrected:
             return made
         options = self._predictor.options
         return replace(

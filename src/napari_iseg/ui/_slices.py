@@ -366,8 +366,7 @@ class Slices(ObjectSteps):
         tracking = self._tracking(project, work, slices.axis)
 
         def found() -> Iterator[Found]:
-            for lower, upper in gaps:
-                yield from tracking.between({place: masks[place] for place in (lower, upper)})
+            yield from tracking.between(masks, gaps)
             for positions in beyond:
                 yield from tracking.carried(here, masks[here], positions)
 

@@ -84,7 +84,9 @@ class SlicesPanel(Fold):
         layout.addLayout(ways)
         more = QGridLayout()
         self.fill_button = _button(
-            "Fill between", "Fill the planes between those that you clicked, by the shapes on both sides."
+            "Fill between",
+            "Fill the planes between those that you clicked, by the shapes on both sides; the method corrects them "
+            "unless it would have made the planes that you clicked worse.",
         )
         self.fill_button.clicked.connect(self._interpolate)
         self.end_button = _button(

@@ -136,6 +136,16 @@ class NetworkOptions(Options):
         "Cut every answer and proposal anew along the image's edges, by colours inside and outside, with clicks held; "
         "about a twentieth of a second each. Not where several crops answer a first click",
     )
+    split_off: bool = option(
+        True,
+        "With graph_cut: a click in the middle of a wrong part takes all of this part off, such as a neighbour that "
+        "touches the object; about a twentieth of a second for each such click",
+    )
+    brighten_cut: bool = option(
+        True,
+        "With graph_cut: the cut sees the square root of a plane's values where most of it is dark, as fluorescence "
+        "is, and goes to where the light ends",
+    )
     brighten: bool = option(
         False,
         "Show the method the square root of a plane's values where most of it is dark, as fluorescence is: masks reach "

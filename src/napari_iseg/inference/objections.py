@@ -1,0 +1,153 @@
+"""A click in the middle of a wrong part: all of this part comes off, not just a dent around the click.
+
+To a network a click on a neighbour that the mask holds, too, is a dent in the object: few of those that it has learnt
+from touched. What such a click says is made out without it: within the mask that was clicked a random walker (Grady,
+IEEE TPAMI 2006) starts from every click, and where the negative one is reached first lies the part that is meant.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy import ndimage
+
+from napari_iseg.inference.prediction import Patch, Region, Window
+from napari_iseg.inference.random_walker import walk
+from napari_iseg.inference.resizing import resized
+from napari_iseg.inference.seeds import FREE, INSIDE, NOWHERE, OUTSIDE, reduce_image
+from napari_iseg.interactions import Click
+from napari_iseg.planes.shapes import bounding_slices
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from napari_iseg.inference.prediction import Prediction
+    from napari_iseg.interactions import Prompt
+
+__all__ = ["Objection", "objections_to", "wrong_part"]
+
+# The longer side of what is walked on, in pixels; more only takes longer.
+_SIDE = 80
+_MARGIN = 1
+_BETA = 100.0
+# A click seeds a disk of this share of its depth in the mask, and of its distance to the next click of the other kind.
+_OF_DEPTH = 0.5
+_OF_DISTANCE = 0.4
+# A click that lies less deep than this share of its part's depth corrects the outline, and objects to no part.
+_DEEP = 0.6
+_SMOOTH = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Objection:
+    """A negative click into a mask that was shown.
+
+    Parameters
+    ----------
+    click
+        It.
+    window
+        Where the mask lay, with a margin.
+    mask
+        The mask, there.
+    """
+
+    click: Click
+    window: Window
+    mask: Region = field(repr=False)
+
+
+def objections_to(previous: Prediction | None, prompts: Sequence[Prompt], threshold: float) -> tuple[Objection, ...]:
+    """Return what the negative clicks among prompts object to.
+
+    Parameters
+    ----------
+    previous
+        The answer before the newest prompt, which knows to what earlier ones object; None where there was none.
+    prompts
+        Those that hold, oldest first.
+    threshold
+        Probability above which a pixel belongs to the mask.
+    """
+    if previous is None:
+        return ()
+    clicks = [prompt for prompt in prompts if isinstance(prompt, Click) and not prompt.positive]
+    known = tuple(one for one in previous.objections if one.click in clicks)
+    new = [click for click in clicks if all(one.click != click for one in known)]
+    if not new:
+        return known
+    mask = previous.render() > threshold
+    inside = [click for click in new if mask[_pixel(click, mask.shape)]]
+    if not inside:
+        return known
+    rows, columns = bounding_slices(mask, _MARGIN)
+    window = Window(rows.start, rows.stop, columns.start, columns.stop)
+    region = Region.pack(mask[rows, columns])
+    return (*known, *(Objection(click, window, region) for click in inside))
+
+
+def wrong_part(image: NDArray[np.uint8], objection: Objection, clicks: Sequence[Click]) -> Patch | None:
+    """Return the part of a mask that a click objects to.
+
+    Parameters
+    ----------
+    image
+        (h, w, 3) uint8 RGB, the objection's window.
+    objection
+        The click, and the mask.
+    clicks
+        Every click that holds, positive and negative.
+
+    Returns
+    -------
+    Patch or None
+        How surely each pixel belongs to the part, in [0, 1]. None where no positive click is in the mask, or where the
+        click lies at the rim of the part: it corrects the outline.
+    """
+    window = objection.window
+    seen = reduce_image(image, _SIDE, enlarge=True)
+    mask = resized(objection.mask.unpack().astype(np.float32), seen.grid) > 0.5
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    depth = ndimage.gaussian_filter(depth, _SMOOTH)
+    corner, step = (window.row_start, window.column_start), np.maximum(seen.step, 1e-9)
+    places, kinds = [], []
+    for click in clicks:
+        row, column = np.rint((np.array((click.row, click.column)) - corner) / step).astype(int)
+        if 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1] and mask[row, column]:
+            places.append((row, column))
+            kinds.append(click.positive)
+    row, column = np.rint((np.array((objection.click.row, objection.click.column)) - corner) / step).astype(int)
+    seeds = _seeds(mask, depth, places, kinds)
+    if not mask[row, column] or seeds[row, column] != OUTSIDE or not (seeds == INSIDE).any():
+        return None
+    data = seen.data if np.ptp(seen.data[mask]) else seen.data + np.linspace(0, 1e-6, mask.size).reshape(*mask.shape, 1)
+    away = np.where(mask, 1 - walk(data, seeds, _BETA), 0).astype(np.float32)
+    pieces, _ = ndimage.label(away > 0.5)
+    part = pieces == pieces[row, column]
+    if depth[row, column] < _DEEP * depth[part].max():
+        return None
+    return Patch(window, np.where(part, away, np.minimum(away, 0.5)).astype(np.float32))
+
+
+def _seeds(
+    mask: NDArray[np.bool_], depth: NDArray[np.float64], places: list[tuple[int, int]], kinds: list[bool]
+) -> NDArray[np.int32]:
+    """Return what each click says about the pixels around it; the less deep ones last, which hold."""
+    seeds = np.where(mask, FREE, NOWHERE).astype(np.int32)
+    rows, columns = np.ogrid[: mask.shape[0], : mask.shape[1]]
+    for number in sorted(range(len(places)), key=lambda n: -depth[places[n]]):
+        row, column = places[number]
+        others = [place for place, kind in zip(places, kinds, strict=True) if kind != kinds[number]]
+        room = min((np.hypot(row - r, column - c) for r, c in others), default=np.inf)
+        radius = max(1.0, min(_OF_DEPTH * depth[row, column], _OF_DISTANCE * room))
+        disk = mask & (np.hypot(rows - row, columns - column) <= radius)
+        seeds[disk] = INSIDE if kinds[number] else OUTSIDE
+    return seeds
+
+
+def _pixel(click: Click, shape: tuple[int, ...]) -> tuple[int, int]:
+    return min(max(round(click.row), 0), shape[0] - 1), min(max(round(click.column), 0), shape[1] - 1)
