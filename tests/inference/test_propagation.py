@@ -91,6 +91,37 @@ def test_planes_between_known_ones_get_the_shapes_between() -> None:
     assert all(iou(tube()[one.position].astype(int), one.mask) > 0.85 for one in found)
 
 
+def test_planes_that_are_known_tell_whether_the_method_corrects_well() -> None:
+    """It finds the edge of a bright disc, and no edge in noise, where somebody outlined one all the same."""
+    predictor = make_predictor("random-walker")
+    planes = Planes()
+    noise = np.random.default_rng(1).integers(0, 255, (*SHAPE, 3)).astype(np.uint8)
+    # Somebody saw the disc grow in the middle, which no shape from both sides tells.
+    wide = {position: tube()[position] for position in (3, 6, 9)}
+    wide[3], wide[9] = (np.hypot(*(np.indices(SHAPE[1:]) - [[[33]], [[25 + 2 * p]]])) <= 8 for p in (3, 9))
+    assert Tracker(planes, predictor).corrects_well(wide)
+    known = {position: tube()[position] for position in (3, 6, 9)}
+    assert not Tracker(lambda position: noise[position], predictor).corrects_well(known)
+
+
+def test_two_known_planes_tell_nothing_and_without_a_method_there_is_nothing_to_tell() -> None:
+    planes = Planes()
+    predictor = make_predictor("focalclick", device="cpu")
+    two = {3: tube()[3], 6: np.zeros_like(tube()[6]), 9: tube()[9]}
+    assert Tracker(planes, predictor).corrects_well(two)
+    three = {**two, 6: tube()[6]}
+    assert not Tracker(planes, None, CARRY).corrects_well(three)
+    assert not Tracker(planes, predictor, CARRY).corrects_well(three)
+    assert not planes.read
+
+
+def test_uncorrected_the_shape_between_stays_as_it_is() -> None:
+    predictor = make_predictor("focalclick", device="cpu")
+    known = {3: tube()[3], 9: tube()[9]}
+    (found,) = Tracker(Planes(), predictor).interpolate(known, [6], correct=False)
+    np.testing.assert_array_equal(found.mask, interpolate_shapes(known[3], known[9], 0.5))
+
+
 def test_towards_a_plane_known_to_be_empty_it_ends() -> None:
     known = {9: tube()[9], 13: np.zeros(SHAPE[1:], bool)}
     found = list(Tracker(Planes(), None, CARRY).interpolate(known, [10, 12]))
