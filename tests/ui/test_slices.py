@@ -300,6 +300,35 @@ def test_replayed_from_its_session_alone_it_is_the_very_same(
     assert np.array_equal(done.labels, objects(hand))
 
 
+def test_where_shapes_fit_the_clicked_planes_better_the_method_stays_out(
+    open_hand: Callable[..., Hand], tmp_path: Path, predictor: FloodPredictor
+) -> None:
+    # On a straight tube the shape between is exact; what floods would leak through the gap on plane 6.
+    straight = np.repeat(np.where(tube()[MIDDLE], 200, 40).astype(np.uint8)[np.newaxis], SHAPE[0], axis=0)
+    straight[6, 40] = 200
+    hand = open_hand(straight, scale=(3, 1, 1))
+    click(hand, 2, 40, 50 + MIDDLE)
+    hand.press(Qt.Key.Key_Right, SHIFT)
+    wait(hand)
+    for plane in (8, 14):
+        click(hand, plane, 36, 50 + MIDDLE)
+        wait(hand)
+    hand.widget.slices.fill_button.click()
+    wait(hand)
+    slices = hand.widget.controller.slices.planes
+    assert slices is not None
+    assert slices.prompted == [2, 8, 14]
+    between = [fact for fact in slices.planes.values() if fact.origin == "interpolated"]
+    assert len(between) == 10
+    assert {fact.made.method for fact in between if fact.made is not None} == {None}
+    assert np.array_equal(objects(hand)[6] == 1, tube()[MIDDLE])
+    hand.widget.save_session(tmp_path / "straight.iseg.json")
+    hand.qtbot.waitUntil((tmp_path / "straight.iseg.json").exists, timeout=10000)
+    done = replay(read_session(tmp_path / "straight.iseg.json"), straight, lambda _item: predictor, None)
+    assert [one.trouble for one in done.objects] == [""]
+    assert np.array_equal(done.labels, objects(hand))
+
+
 def test_the_table_says_its_volume_beside_its_voxels(
     open_hand: Callable[..., Hand], volume: np.ndarray, tmp_path: Path
 ) -> None:

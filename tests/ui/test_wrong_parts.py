@@ -1,0 +1,67 @@
+"""Objects that touch, in a real window with a bundled network: one click takes the neighbour off, replays do too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import tifffile
+from qtpy.QtCore import Qt
+
+from napari_iseg.cli import main
+from napari_iseg.ui._loading import load_method
+from napari_iseg.ui._method_choice import MethodChoice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
+    from tests.ui.conftest import Hand
+
+SHAPE = (90, 120)
+OWN, OTHER = ((np.indices(SHAPE) - [[[45]], [[column]]]) for column in (40, 76))
+OWN = np.hypot(*OWN) <= 20
+OTHER = (np.hypot(*OTHER) <= 20) & ~OWN
+
+
+def iou(one: np.ndarray, other: np.ndarray) -> float:
+    return np.count_nonzero(one & other) / np.count_nonzero(one | other)
+
+
+def test_a_click_takes_a_neighbour_off_and_a_replay_does_so_again(
+    open_hand: Callable[..., Hand], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grey = np.where(OWN | OTHER, 170, 60) + np.random.default_rng(0).normal(0, 8, SHAPE)
+    tifffile.imwrite(tmp_path / "two.tif", grey.clip(0, 255).astype(np.uint8))
+    hand = open_hand(load=load_method)
+    hand.widget.controller.use(MethodChoice("focalclick"))
+    hand.viewer.open(str(tmp_path / "two.tif"), plugin="napari")
+    hand.viewer.reset_view()
+    hand.qtbot.wait(300)
+    hand.wait()
+    image = hand.viewer.layers[0]
+    hand.click_data(image, 45, 38)
+    hand.wait()
+    both = hand.mask.copy()
+    assert iou(both, OWN | OTHER) > 0.8, "the network holds the drawn neighbours apart: draw them closer"
+    hand.click_data(image, 45, 78, right=True)
+    hand.wait()
+    one = hand.mask.copy()
+    assert iou(one, OWN) > 0.85
+    hand.undo()
+    hand.wait()
+    np.testing.assert_array_equal(hand.mask, both)
+    hand.redo()
+    hand.wait()
+    np.testing.assert_array_equal(hand.mask, one)
+    hand.press(Qt.Key.Key_Q)
+    hand.wait()
+    session = tmp_path / "two.iseg.json"
+    hand.widget.save_session(session)
+    hand.qtbot.waitUntil(session.exists, timeout=10000)
+    try:
+        main(["replay", str(session), "-o", str(tmp_path / "again.tif")])
+    except SystemExit as end:
+        assert not end.code, capsys.readouterr().err
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif") > 0, one)
