@@ -9,7 +9,7 @@ import pytest
 
 from napari_iseg import Choice, Click, make_predictor
 from napari_iseg.inference.graph_cut_refinement import with_graph_cut
-from napari_iseg.inference.objections import objections_to, wrong_part
+from napari_iseg.inference.objections import made_out, objections_to
 from napari_iseg.inference.prediction import Prediction, Window
 from napari_iseg.inference.session import Session
 
@@ -50,7 +50,7 @@ def iou(one, other):
 def part_of(clicks, image=None, mask=BOTH):
     (objection,) = objections_to(answer(mask), [FIRST, clicks[0]], 0.5)
     image = photograph() if image is None else image
-    return wrong_part(np.ascontiguousarray(image[objection.window.slices]), objection, [FIRST, *clicks])
+    return made_out(objection, np.ascontiguousarray(image[objection.window.slices]), [FIRST, *clicks]).part
 
 
 @pytest.mark.parametrize("other", [170, 120])
@@ -92,6 +92,11 @@ def test_an_objection_is_to_the_mask_that_was_shown():
     # The next answer holds the object alone; the click goes on to object to what was there before.
     later = answer(OWN, objections=(objection,))
     assert objections_to(later, [FIRST, WRONG, RIM], 0.5) == (objection,)
+    # Nor is it thought over again unless another click lies in that mask.
+    image = photograph()[objection.window.slices]
+    known = made_out(objection, image, [FIRST, WRONG])
+    assert made_out(known, image, [FIRST, WRONG, Click(row=2, column=2, positive=False)]) is known
+    assert made_out(known, image, [FIRST, WRONG, RIM]) is not known
     assert objections_to(later, [FIRST, RIM], 0.5) == ()
     assert objections_to(shown, [FIRST], 0.5) == ()
     assert objections_to(None, [WRONG], 0.5) == ()
@@ -123,7 +128,9 @@ def test_a_choice_among_proposals_ends_objections():
 def test_what_it_remembers_counts_as_memory():
     shown = with_graph_cut(answer(BOTH), photograph(), [FIRST, WRONG], 0.5, previous=answer(BOTH))
     (objection,) = shown.objections
-    assert shown.nbytes == replace(shown, objections=()).nbytes + objection.mask.bits.nbytes
+    assert objection.part is not None
+    wanted = objection.mask.bits.nbytes + objection.part.nbytes
+    assert shown.nbytes == replace(shown, objections=()).nbytes + wanted
 
 
 def test_a_removed_click_objects_no_more():

@@ -17,7 +17,7 @@ from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
 from napari_iseg.inference.colour_model import object_share
 from napari_iseg.inference.contrast import contrast_links
-from napari_iseg.inference.objections import objections_to, wrong_part
+from napari_iseg.inference.objections import made_out, objections_to
 from napari_iseg.inference.prediction import Patch, Prediction, Proposal, Window
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.inference.proposals import object_box
@@ -104,10 +104,11 @@ def with_graph_cut(
         If ``cancelled()`` became True.
     """
     held = _held(prompts)
-    objections = objections_to(previous, held, threshold) if split_off else ()
     clicks = [prompt for prompt in held if isinstance(prompt, Click)]
-    found = [wrong_part(_pixels(image, one.window, levels), one, clicks) for one in objections]
-    cut = _Cut(image, held, threshold, levels, [part for part in found if part is not None], cancelled)
+    unclear = objections_to(previous, held, threshold) if split_off else ()
+    objections = tuple(made_out(one, _pixels(image, one.window, levels), clicks) for one in unclear)
+    parts_off = [one.part for one in objections if one.part is not None]
+    cut = _Cut(image, held, threshold, levels, parts_off, cancelled)
     proposals = tuple(_cut_proposal(cut, proposal, answer.shape) for proposal in answer.proposals)
     patch = cut.patch(answer.render())
     if patch is None:

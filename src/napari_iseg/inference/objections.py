@@ -7,7 +7,7 @@ IEEE TPAMI 2006) starts from every click, and where the negative one is reached 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from napari_iseg.inference.prediction import Prediction
     from napari_iseg.interactions import Prompt
 
-__all__ = ["Objection", "objections_to", "wrong_part"]
+__all__ = ["Objection", "made_out", "objections_to"]
 
 # The longer side of what is walked on, in pixels; more only takes longer.
 _SIDE = 80
@@ -54,11 +54,23 @@ class Objection:
         Where the mask lay, with a margin.
     mask
         The mask, there.
+    clicks
+        All clicks into the mask, positive and negative, from which the part was made out; empty where it was not yet.
+    part
+        How surely each pixel belongs to the part that is meant, in [0, 1]. None where no positive click is in the mask,
+        or where the click lies at the rim of the part: it corrects the outline.
     """
 
     click: Click
     window: Window
     mask: Region = field(repr=False)
+    clicks: tuple[Click, ...] = ()
+    part: Patch | None = field(default=None, repr=False)
+
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes, in bytes."""
+        return self.mask.bits.nbytes + (self.part.nbytes if self.part is not None else 0)
 
 
 def objections_to(previous: Prediction | None, prompts: Sequence[Prompt], threshold: float) -> tuple[Objection, ...]:
@@ -90,47 +102,57 @@ def objections_to(previous: Prediction | None, prompts: Sequence[Prompt], thresh
     return (*known, *(Objection(click, window, region) for click in inside))
 
 
-def wrong_part(image: NDArray[np.uint8], objection: Objection, clicks: Sequence[Click]) -> Patch | None:
-    """Return the part of a mask that a click objects to.
+def made_out(objection: Objection, image: NDArray[np.uint8], clicks: Sequence[Click]) -> Objection:
+    """Return an objection with the part that is meant.
 
     Parameters
     ----------
+    objection
+        Where the same clicks as before lie in its mask it is returned as it is.
     image
         (h, w, 3) uint8 RGB, the objection's window.
-    objection
-        The click, and the mask.
     clicks
         Every click that holds, positive and negative.
-
-    Returns
-    -------
-    Patch or None
-        How surely each pixel belongs to the part, in [0, 1]. None where no positive click is in the mask, or where the
-        click lies at the rim of the part: it corrects the outline.
     """
-    window = objection.window
+    mask, corner = objection.mask.unpack(), (objection.window.row_start, objection.window.column_start)
+    inside = []
+    for click in clicks:
+        row, column = round(click.row) - corner[0], round(click.column) - corner[1]
+        if 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1] and mask[row, column]:
+            inside.append(click)
+    if objection.clicks == tuple(inside):
+        return objection
+    return replace(objection, clicks=tuple(inside), part=_part(mask, objection, image, inside))
+
+
+def _part(
+    shown: NDArray[np.bool_], objection: Objection, image: NDArray[np.uint8], clicks: Sequence[Click]
+) -> Patch | None:
     seen = reduce_image(image, _SIDE, enlarge=True)
-    mask = resized(objection.mask.unpack().astype(np.float32), seen.grid) > 0.5
+    mask = resized(shown.astype(np.float32), seen.grid) > 0.5
     depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
     depth = ndimage.gaussian_filter(depth, _SMOOTH)
-    corner, step = (window.row_start, window.column_start), np.maximum(seen.step, 1e-9)
-    places, kinds = [], []
-    for click in clicks:
-        row, column = np.rint((np.array((click.row, click.column)) - corner) / step).astype(int)
-        if 0 <= row < mask.shape[0] and 0 <= column < mask.shape[1] and mask[row, column]:
-            places.append((row, column))
-            kinds.append(click.positive)
-    row, column = np.rint((np.array((objection.click.row, objection.click.column)) - corner) / step).astype(int)
-    seeds = _seeds(mask, depth, places, kinds)
-    if not mask[row, column] or seeds[row, column] != OUTSIDE or not (seeds == INSIDE).any():
+    corner, step = (objection.window.row_start, objection.window.column_start), np.maximum(seen.step, 1e-9)
+
+    def place(click: Click) -> tuple[int, int]:
+        row, column = np.rint((np.array((click.row, click.column)) - corner) / step)
+        return int(np.clip(row, 0, mask.shape[0] - 1)), int(np.clip(column, 0, mask.shape[1] - 1))
+
+    there = [click for click in clicks if mask[place(click)]]
+    seeds = _seeds(mask, depth, [place(click) for click in there], [click.positive for click in there])
+    at = place(objection.click)
+    if not mask[at] or seeds[at] != OUTSIDE or not (seeds == INSIDE).any():
         return None
-    data = seen.data if np.ptp(seen.data[mask]) else seen.data + np.linspace(0, 1e-6, mask.size).reshape(*mask.shape, 1)
+    data = seen.data
+    if not np.ptp(data[mask]):
+        # To the walker, who divides by the contrast, so faint a ramp is as good as none.
+        data = data + np.linspace(0, 1e-6, mask.size).reshape(*mask.shape, 1)
     away = np.where(mask, 1 - walk(data, seeds, _BETA), 0).astype(np.float32)
     pieces, _ = ndimage.label(away > 0.5)
-    part = pieces == pieces[row, column]
-    if depth[row, column] < _DEEP * depth[part].max():
+    part = pieces == pieces[at]
+    if depth[at] < _DEEP * depth[part].max():
         return None
-    return Patch(window, np.where(part, away, np.minimum(away, 0.5)).astype(np.float32))
+    return Patch(objection.window, np.where(part, away, np.minimum(away, 0.5)).astype(np.float32))
 
 
 def _seeds(

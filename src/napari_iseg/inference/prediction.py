@@ -254,7 +254,7 @@ class Prediction:
         answers = (self,) if self.raw is None else (self, self.raw)
         # A cut answer goes on using patches of the method's own.
         patches = {id(p): p for one in answers for p in (*one.patches, *(q.patch for q in one.proposals))}
-        objections = sum(one.mask.bits.nbytes for one in self.objections)
+        objections = sum(one.nbytes for one in self.objections)
         return sum(patch.nbytes for patch in patches.values()) + objections
 
     @property

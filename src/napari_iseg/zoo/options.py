@@ -139,7 +139,7 @@ class NetworkOptions(Options):
     split_off: bool = option(
         True,
         "With graph_cut: a click in the middle of a wrong part takes all of this part off, such as a neighbour that "
-        "touches the object; about a twentieth of a second for each such click",
+        "touches the object",
     )
     brighten_cut: bool = option(
         True,
