@@ -31,8 +31,8 @@ def photograph(other=170, colours=False):
     return image
 
 
-def answer(mask, **facts):
-    values = np.where(mask, 0.95, 0.05).astype(np.float32)
+def answer(mask, sure=0.95, **facts):
+    values = np.where(mask, sure, 1 - sure).astype(np.float32)
     return Prediction.single(SHAPE, Window.whole(SHAPE), values, forwards=1, **facts)
 
 
@@ -103,8 +103,8 @@ def test_an_objection_is_to_the_mask_that_was_shown():
 
 
 @pytest.mark.parametrize("split_off", [True, False])
-def test_the_cut_takes_off_the_part_to_which_the_network_holds_on(split_off):
-    shown, stubborn = answer(BOTH), answer(BOTH)
+def test_the_cut_takes_off_a_part_of_which_the_network_is_not_sure(split_off):
+    shown, stubborn = answer(BOTH), answer(BOTH, sure=0.6)
     cut = with_graph_cut(stubborn, photograph(), [FIRST, WRONG], 0.5, previous=shown, split_off=split_off)
     mask = cut.render() > 0.5
     assert not mask[45, 78]
@@ -115,6 +115,12 @@ def test_the_cut_takes_off_the_part_to_which_the_network_holds_on(split_off):
     further = Click(row=45, column=25)
     again = with_graph_cut(answer(BOTH), photograph(), [FIRST, WRONG, further], 0.5, previous=cut, split_off=split_off)
     assert (iou(again.render() > 0.5, OWN) > 0.85) == split_off
+
+
+def test_what_the_network_is_sure_of_stays():
+    cut = with_graph_cut(answer(BOTH), photograph(), [FIRST, WRONG], 0.5, previous=answer(BOTH))
+    assert cut.objections[0].part is not None
+    assert iou(cut.render() > 0.5, BOTH) > 0.9
 
 
 def test_a_choice_among_proposals_ends_objections():

@@ -52,8 +52,9 @@ _BOX_MARGIN = 0.05
 # Capacities are whole multiples of this part of 1.
 _UNIT = 1e-3
 _CERTAIN = 10**6
-# What belongs to a part that a click took off has its odds lowered by this: more than networks and colours can say.
-_OFF = 5.0
+# By so much a click lowers the odds of what belongs to the part it objects to: enough that colours and edges do not
+# bring it back, and not enough to overrule what the network is sure of after it has seen the click.
+_OFF = 1.5
 # How far beyond the threshold a probability comes that the cut turns.
 _TURNED = 1e-3
 
@@ -85,7 +86,7 @@ def with_graph_cut(
     previous
         The answer that the newest prompt was given to, None for none.
     split_off
-        Whether a negative click in the middle of a wrong part of it takes all of this part off
+        Whether a negative click in the middle of a wrong part of it lowers the odds of all of this part
         (:mod:`napari_iseg.inference.objections`).
     levels
         (256,) uint8, what becomes of each of the image's values first; None leaves them.

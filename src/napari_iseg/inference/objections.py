@@ -1,8 +1,9 @@
 """A click in the middle of a wrong part: all of this part comes off, not just a dent around the click.
 
-To a network a click on a neighbour that the mask holds, too, is a dent in the object: few of those that it has learnt
-from touched. What such a click says is made out without it: within the mask that was clicked a random walker (Grady,
-IEEE TPAMI 2006) starts from every click, and where the negative one is reached first lies the part that is meant.
+To a network a click on a neighbour that the mask holds, too, is a dent in the object, more or less: few of those that
+it has learnt from touched, and what it is unsure of after the click, colours and edges bring back. What such a click
+says is made out without it: within the mask that was clicked a random walker (Grady, IEEE TPAMI 2006) starts from
+every click, and where the negative one is reached first lies the part that is meant.
 """
 
 from __future__ import annotations

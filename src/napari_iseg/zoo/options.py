@@ -138,8 +138,8 @@ class NetworkOptions(Options):
     )
     split_off: bool = option(
         True,
-        "With graph_cut: a click in the middle of a wrong part takes all of this part off, such as a neighbour that "
-        "touches the object",
+        "With graph_cut: a click in the middle of a wrong part, such as a neighbour that touches the object, takes all "
+        "of this part off, unless the method is sure of it",
     )
     brighten_cut: bool = option(
         True,
