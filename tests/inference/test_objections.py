@@ -31,8 +31,8 @@ def photograph(other=170, colours=False):
     return image
 
 
-def answer(mask, sure=0.95, **facts):
-    values = np.where(mask, sure, 1 - sure).astype(np.float32)
+def answer(mask, other=0.95, **facts):
+    values = np.where(mask, np.where(OTHER, other, 0.95), 0.05).astype(np.float32)
     return Prediction.single(SHAPE, Window.whole(SHAPE), values, forwards=1, **facts)
 
 
@@ -104,12 +104,13 @@ def test_an_objection_is_to_the_mask_that_was_shown():
 
 @pytest.mark.parametrize("split_off", [True, False])
 def test_the_cut_takes_off_a_part_of_which_the_network_is_not_sure(split_off):
-    shown, stubborn = answer(BOTH), answer(BOTH, sure=0.6)
-    cut = with_graph_cut(stubborn, photograph(), [FIRST, WRONG], 0.5, previous=shown, split_off=split_off)
+    """By its colours it is the object's, and would come back with the cut."""
+    shown, unsure = answer(BOTH), answer(BOTH, other=0.35)
+    cut = with_graph_cut(unsure, photograph(), [FIRST, WRONG], 0.5, previous=shown, split_off=split_off)
     mask = cut.render() > 0.5
     assert not mask[45, 78]
     assert (iou(mask, OWN) > 0.85) == split_off
-    assert cut.raw is stubborn
+    assert cut.raw is unsure
     assert bool(cut.objections) == split_off
     # It stays off when the next click is somewhere else.
     further = Click(row=45, column=25)
