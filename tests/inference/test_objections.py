@@ -114,7 +114,7 @@ def test_the_cut_takes_off_a_part_of_which_the_network_is_not_sure(split_off):
     assert bool(cut.objections) == split_off
     # It stays off when the next click is somewhere else.
     further = Click(row=45, column=25)
-    again = with_graph_cut(answer(BOTH), photograph(), [FIRST, WRONG, further], 0.5, previous=cut, split_off=split_off)
+    again = with_graph_cut(unsure, photograph(), [FIRST, WRONG, further], 0.5, previous=cut, split_off=split_off)
     assert (iou(again.render() > 0.5, OWN) > 0.85) == split_off
 
 
