@@ -131,8 +131,8 @@ def published_options(spec: MethodSpec) -> dict[str, Any]:
     -------
     dict
         ``threshold`` is 0.49; where the method has them, ``first_crop`` is ``"whole"``, the first click sees all of the
-        image, and ``graph_cut``, with all that belongs to it, and ``brighten`` are off: the network's own answer to the
-        image as it is counts.
+        image, and ``graph_cut``, ``split_off``, ``brighten_cut`` and ``brighten`` are off: the network's own answer to
+        the image as it is counts.
     """
-    own = {"first_crop": "whole", "graph_cut": False, "brighten": False}
+    own = {"first_crop": "whole", "graph_cut": False, "split_off": False, "brighten_cut": False, "brighten": False}
     return {"threshold": _THRESHOLD, **{name: value for name, value in own.items() if hasattr(spec.options, name)}}
