@@ -79,3 +79,11 @@ def test_values_can_not_be_written_to() -> None:
     patch = Patch(Window(0, 2, 0, 2), np.zeros((2, 2), np.float32))
     with pytest.raises(ValueError, match="read-only"):
         patch.values[0, 0] = 1
+
+
+def test_a_window_as_another_sees_it_cuts_out_the_same():
+    plane = np.arange(30 * 40).reshape(30, 40)
+    window, other = Window(5, 9, 20, 31), Window(2, 8, 25, 38)
+    both = window.union(other)
+    for one in (window, other):
+        np.testing.assert_array_equal(plane[both.slices][one.within(both).slices], plane[one.slices])

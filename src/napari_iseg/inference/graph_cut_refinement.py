@@ -180,9 +180,11 @@ class _Cut:
         """Return which pixels of a window belong to a part that a click took off, on a grid."""
         off = np.zeros(grid, bool)
         for part in self.parts_off:
-            share = np.zeros((self.image.shape[0], self.image.shape[1]), np.float32)
-            part.paint(share)
-            off |= resized(share[window.slices], grid) > 0.5
+            # Not on all of a plane, which may be large.
+            both = window.union(part.window)
+            share = np.zeros(both.shape, np.float32)
+            replace(part, window=part.window.within(both)).paint(share)
+            off |= resized(share[window.within(both).slices], grid) > 0.5
         return off
 
     def _window(self, probability: NDArray[np.float32]) -> Window | None:

@@ -54,6 +54,11 @@ class Window:
             max(self.column_stop, other.column_stop),
         )
 
+    def within(self, other: Window) -> Window:
+        """Return where this window lies in what another one, which holds it, cuts out."""
+        row, column = other.row_start, other.column_start
+        return Window(self.row_start - row, self.row_stop - row, self.column_start - column, self.column_stop - column)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Region:
