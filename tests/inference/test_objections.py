@@ -74,6 +74,24 @@ def test_without_a_positive_click_in_the_mask_nothing_is_known_to_stay():
     assert part_of([WRONG], mask=OTHER) is None
 
 
+@pytest.mark.parametrize("size", [2, 6, 12])
+def test_a_piece_of_its_own_comes_off_as_a_whole(size):
+    island = np.zeros(SHAPE, bool)
+    island[5 : 5 + size, 100 : 100 + size] = True
+    click = Click(row=5 + size // 2, column=100 + size // 2, positive=False)
+    part = share(part_of([click], mask=OWN | island))
+    assert iou(part, island) > 0.7
+    assert not (part & OWN).any()
+
+
+def test_pieces_that_clicks_cover_do_not_disturb_the_walker():
+    """Beside the object lies a piece of a single pixel, and a click on it."""
+    speck = np.zeros(SHAPE, bool)
+    speck[3, 3] = True
+    part = share(part_of([WRONG, Click(row=3, column=3)], mask=BOTH | speck))
+    assert iou(part, OTHER) > 0.85
+
+
 def test_later_clicks_say_what_belongs_to_the_part():
     corner = Click(row=30, column=70)
     before, after = share(part_of([WRONG])), share(part_of([WRONG, corner]))

@@ -144,16 +144,27 @@ def _part(
     at = place(objection.click)
     if not mask[at] or seeds[at] != OUTSIDE or not (seeds == INSIDE).any():
         return None
-    data = seen.data
-    if not np.ptp(data[mask]):
-        # To the walker, who divides by the contrast, so faint a ramp is as good as none.
-        data = data + np.linspace(0, 1e-6, mask.size).reshape(*mask.shape, 1)
-    away = np.where(mask, 1 - walk(data, seeds, _BETA), 0).astype(np.float32)
+    away = _away(seen.data, mask, seeds, at)
     pieces, _ = ndimage.label(away > 0.5)
     part = pieces == pieces[at]
     if depth[at] < _DEEP * depth[part].max():
         return None
     return Patch(objection.window, np.where(part, away, np.minimum(away, 0.5)).astype(np.float32))
+
+
+def _away(
+    data: NDArray[np.float64], mask: NDArray[np.bool_], seeds: NDArray[np.int32], at: tuple[int, int]
+) -> NDArray[np.float32]:
+    """Return how much nearer than to a positive click each pixel of a mask is to a negative one, in [0, 1]."""
+    # Nobody walks from one piece of a mask to another, and scikit-image's walker is at a loss where all is seeded.
+    pieces, _ = ndimage.label(mask)
+    piece = pieces == pieces[at]
+    if not (seeds[piece] == INSIDE).any() or not (seeds[piece] == FREE).any():
+        return np.asarray(piece & (seeds != INSIDE), np.float32)
+    if not np.ptp(data[piece]):
+        # To the walker, who divides by the contrast, so faint a ramp is as good as none.
+        data = data + np.linspace(0, 1e-6, mask.size).reshape(*mask.shape, 1)
+    return np.where(piece, 1 - walk(data, np.where(piece, seeds, NOWHERE), _BETA), 0).astype(np.float32)
 
 
 def _seeds(
