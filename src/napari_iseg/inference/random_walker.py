@@ -66,12 +66,12 @@ def walk(data: NDArray[np.float64], seeds: NDArray[np.int32], beta: float) -> ND
     Returns
     -------
     numpy.ndarray
-        (h, w) float32 in [0, 1]; 0 where nobody walks, or no seed can be reached.
+        (h, w) float32 in [0, 1]; 0 where nobody walks.
     """
     # "bf" is exact and always takes the same time; conjugate gradients stop early, or take a minute, on weak links.
     # prob_tol only decides about a warning: rounding beyond [0, 1] is clipped here.
     probability = random_walker(
         data, seeds, beta=beta, mode="bf", return_full_prob=True, prob_tol=np.inf, channel_axis=-1
     )
-    answer: NDArray[np.float32] = np.clip(np.nan_to_num(probability[0]), 0, 1).astype(np.float32)
+    answer: NDArray[np.float32] = np.clip(probability[0], 0, 1).astype(np.float32)
     return answer
