@@ -97,6 +97,7 @@ def session(*prompts: Any) -> SavedSession:
                     "graph_cut": False,
                     "split_off": False,
                     "brighten_cut": True,
+                    "mask_click": False,
                     "flip": True,
                     "name": "a",
                     "limit": None,

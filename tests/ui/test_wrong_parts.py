@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import tifffile
 from qtpy.QtCore import Qt
+from scipy.ndimage import gaussian_filter
 
 from napari_iseg.cli import main
 from napari_iseg.ui._loading import load_method
@@ -65,3 +66,25 @@ def test_a_click_takes_a_neighbour_off_and_a_replay_does_so_again(
     except SystemExit as end:
         assert not end.code, capsys.readouterr().err
     np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif") > 0, one)
+
+
+def test_an_object_of_another_program_survives_a_click_that_excludes(open_hand: Callable[..., Hand]) -> None:
+    rows, columns = np.indices((128, 158))
+    own = np.hypot(rows - 64, columns - 70) <= 22
+    grey = gaussian_filter(np.where(own, 200.0, 190.0), 3) + np.random.default_rng(0).normal(0, 10, own.shape)
+    theirs = own | (np.hypot(rows - 64, columns - 92) <= 13)
+    hand = open_hand(grey.clip(0, 255).astype(np.uint8), load=load_method)
+    hand.widget.controller.use(MethodChoice("focalclick-xl"))
+    hand.wait()
+    hand.viewer.add_labels(theirs.astype(np.int32), name="theirs")
+    hand.widget.objects.take_over.pick_button.click()
+    hand.click(64, 60)
+    hand.wait()
+    np.testing.assert_array_equal(hand.mask, theirs)
+    hand.click(64, 98, right=True)
+    hand.wait()
+    assert not hand.mask[64, 98]
+    assert iou(hand.mask, own) > max(iou(theirs, own), 0.85)
+    hand.undo()
+    hand.wait()
+    np.testing.assert_array_equal(hand.mask, theirs)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from scipy.ndimage import distance_transform_edt, gaussian_filter
+from scipy.ndimage import gaussian_filter
 
 from napari_iseg.errors import OptionError
+from napari_iseg.inference.mask_click import middle_click
 from napari_iseg.inference.predictor import CancelledError, never
 from napari_iseg.inference.session import Session
-from napari_iseg.interactions import Click, MaskPrompt
+from napari_iseg.interactions import MaskPrompt
 from napari_iseg.planes.following import Appearance, continuity, follow
 from napari_iseg.planes.shapes import interpolate_shapes
 
@@ -273,18 +274,12 @@ class Tracker:
     ) -> tuple[NDArray[np.float32], float]:
         session = Session(image, predictor)
         session.threshold = session.threshold if self._threshold is None else self._threshold
-        session.resume((MaskPrompt(carried), middle_click(carried)))
+        middle = middle_click(carried)
+        session.resume((MaskPrompt(carried), *([middle] if middle is not None else ())))
         request = session.request()
         if request is not None:
             session.deliver(request, request.run(cancelled=self._cancelled))
         return session.probability, session.threshold
-
-
-def middle_click(mask: NDArray[np.bool_]) -> Click:
-    """Return a positive click where a mask, (H, W) bool and not empty, is deepest."""
-    depth = distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    row, column = np.unravel_index(int(np.argmax(depth)), mask.shape)
-    return Click(float(row), float(column))
 
 
 def _iou(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float:

@@ -70,6 +70,7 @@ class _Engine:
         # Imported late: these bring torch, and a window paints its dock before it has loaded that.
         from napari_iseg.inference.first_crop import answer_at_scales, wants_scales
         from napari_iseg.inference.graph_cut_refinement import with_graph_cut
+        from napari_iseg.inference.mask_click import with_mask_click
         from napari_iseg.inference.merging import keeps_mask, merged
         from napari_iseg.inference.prediction import Prediction
 
@@ -88,7 +89,8 @@ class _Engine:
             )
         options = self.predictor.options
         own = previous.raw if previous is not None and previous.raw is not None else previous
-        answer = self.predictor.predict(encoding, given, own, cancelled=cancelled)
+        asked = with_mask_click(given) if getattr(options, "mask_click", False) else given
+        answer = self.predictor.predict(encoding, asked, own, cancelled=cancelled)
         if previous is not None and not isinstance(newest, MaskPrompt) and keeps_mask(given):
             return merged(answer, previous, newest, options.threshold)
         # A mask that was given and taken as it is took no pass of a network.

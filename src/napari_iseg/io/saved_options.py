@@ -14,7 +14,12 @@ __all__ = ["options_of_then"]
 Value = bool | int | float | str | None
 
 # What masks were made with before there was such an option, where a method's default is another by now.
-_BEFORE: dict[str, Value] = {"graph_cut": False, "split_off": False, "brighten_cut": False}
+_BEFORE: dict[str, Value] = {
+    "graph_cut": False,
+    "split_off": False,
+    "brighten_cut": False,
+    "mask_click": False,
+}
 
 
 def options_of_then(method: str, options: Mapping[str, Value]) -> dict[str, Value]:

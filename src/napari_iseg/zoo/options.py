@@ -166,6 +166,11 @@ class CascadeOptions(NetworkOptions):
     )
     cascade_adaptive: bool = option(False, "Stop refining as soon as a pass changes at most 20 pixels (A-CFR-N)")
     cascade_clicks: int = option(1, "Refine at the first this many prompts", minimum=0)
+    mask_click: bool = option(
+        True,
+        "Show the method a click in the middle of a mask that is given and that nobody clicked, such as another "
+        "program's; without it most networks lose the object when a part of it is excluded",
+    )
 
 
 OptionsT = TypeVar("OptionsT", bound="Options")
