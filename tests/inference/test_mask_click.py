@@ -24,6 +24,10 @@ def bar() -> np.ndarray:
     return mask
 
 
+def kept(mask: np.ndarray) -> MaskPrompt:
+    return MaskPrompt(mask, keep=True)
+
+
 def test_the_click_lies_where_the_mask_is_deepest():
     click = middle_click(bar())
     assert click is not None
@@ -50,7 +54,7 @@ def test_an_empty_mask_and_one_that_is_all_excluded_have_no_middle():
 
 def test_a_given_mask_is_followed_by_a_click_in_its_middle():
     wrong = Click(15, 44, positive=False)
-    given = (MaskPrompt(bar()), wrong)
+    given = (kept(bar()), wrong)
     mask, click, last = with_mask_click(given)
     assert (mask, last) == given
     assert click == middle_click(bar(), [wrong])
@@ -63,22 +67,33 @@ def test_a_given_mask_is_followed_by_a_click_in_its_middle():
     "prompts",
     [
         (Click(5, 5), Click(9, 9, positive=False)),
-        (MaskPrompt(bar()),),
-        (Click(15, 12), MaskPrompt(bar()), Click(15, 44, positive=False)),
-        (Box((8, 3), (24, 48)), MaskPrompt(bar()), Click(15, 44, positive=False)),
-        (Scribble(((15, 8), (15, 40)), width=3), MaskPrompt(bar()), Click(15, 44, positive=False)),
-        (MaskPrompt(bar()), Click(15, 44, positive=False), MaskPrompt(bar())),
-        (MaskPrompt(np.zeros(SHAPE, bool)), Click(15, 44)),
-        (MaskPrompt(bar()), middle_click(bar())),
+        (kept(bar()),),
+        (Click(15, 12), kept(bar()), Click(15, 44, positive=False)),
+        (Box((8, 3), (24, 48)), kept(bar()), Click(15, 44, positive=False)),
+        (Scribble(((15, 8), (15, 40)), width=3), kept(bar()), Click(15, 44, positive=False)),
+        (kept(bar()), Click(15, 44, positive=False), kept(bar())),
+        (kept(np.zeros(SHAPE, bool)), Click(15, 44)),
+        (kept(bar()), middle_click(bar())),
+        (MaskPrompt(bar()), Click(15, 44, positive=False)),
     ],
-    ids=["no mask", "mask alone", "clicked", "boxed", "scribbled", "new mask", "empty mask", "already there"],
+    ids=[
+        "no mask",
+        "mask alone",
+        "clicked",
+        "boxed",
+        "scribbled",
+        "new mask",
+        "empty mask",
+        "already there",
+        "to be replaced",
+    ],
 )
 def test_nothing_is_added_where_nothing_is_missing(prompts):
     assert with_mask_click(prompts) == prompts
 
 
 def test_a_click_beside_the_mask_does_not_say_what_it_is():
-    prompts = (Click(35, 55), MaskPrompt(bar()), Click(15, 44, positive=False))
+    prompts = (Click(35, 55), kept(bar()), Click(15, 44, positive=False))
     assert len(with_mask_click(prompts)) == 4
 
 
@@ -94,12 +109,11 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     return np.count_nonzero(one & other) / np.count_nonzero(one | other)
 
 
-@pytest.mark.parametrize("keep", [True, False], ids=["keep", "go on"])
 @pytest.mark.parametrize("method", ["focalclick-xl", "focalclick", "cfr-icl", "adaptiveclick"])
-def test_a_mask_of_another_program_survives_a_click_that_excludes(method, keep):
+def test_a_mask_of_another_program_survives_a_click_that_excludes(method):
     image, own, given = drawn()
     session = Session(image, make_predictor(method, device="cpu"))
-    session.add(MaskPrompt(given, keep=keep))
+    session.add(kept(given))
     before = iou(given, own)
     session.add(Click(64, 98, positive=False))
     assert iou(session.mask, own) > max(before, 0.85)
@@ -111,7 +125,7 @@ def test_a_mask_of_another_program_survives_a_click_that_excludes(method, keep):
 def test_without_the_option_networks_lose_the_object():
     image, own, given = drawn()
     session = Session(image, make_predictor("focalclick-xl", device="cpu", options={"mask_click": False}))
-    session.add(MaskPrompt(given, keep=True))
+    session.add(kept(given))
     session.add(Click(64, 98, positive=False))
     assert iou(session.mask, own) < 0.5, "this network no longer needs the click: is the option of any use?"
 

@@ -2,10 +2,9 @@
 
 A simulated user clicks a plane until its mask is good enough, always the larger error first (RITM's rule, as on single
 planes). Where planes fill themselves the user then looks at the whole again, goes to the plane with the most wrong
-pixels, and so on. Where the first three clicks on a mask that was there bring nothing the user takes it away, which
-counts as a click, and begins this plane anew; clicks that made a plane no better are undone, but count. Where the
-object was carried beyond its end the user goes to the first plane without it and says so, which counts as a click.
-Clicks and Dice are noted after every visit to a plane.
+pixels, and so on; clicks that made a plane no better are undone, but count. Where the object was carried beyond its end
+the user goes to the first plane without it and says so, which counts as a click. Clicks and Dice are noted after every
+visit to a plane.
 """
 
 from __future__ import annotations
@@ -40,8 +39,6 @@ WAYS: tuple[Way, ...] = ("every-plane", "interpolate", "propagate")
 
 
 _EXACTING = 0.95
-# So many clicks on a mask that was there, none of which made it better, and the user begins this plane anew.
-_PATIENCE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,35 +215,21 @@ class _User:
             self.volume[plane] = False
             self.clicks += 1
             return
-        session, helped = self._clicked(plane, mask, given)
-        if mask.any() and not helped:
-            # The user takes the mask away, which is one act, and begins anew.
-            given.clear()
+        session = Session(self.planes(plane), self._predictor)
+        if mask.any():
+            session.add(MaskPrompt(mask))
+        for _ in range(self._most - len(given)):
+            if reaches(iou(truth, session.mask), self._target):
+                break
+            given.append(next_click(truth, session.mask, given))
+            session.add(given[-1])
             self.clicks += 1
-            session, _ = self._clicked(plane, np.zeros_like(mask), given)
         if mask.any() and iou(truth, session.mask) <= iou(truth, mask):
             # Clicks that made it no better are undone, and the user has enough of this plane.
             self._left.add(plane)
         else:
             self.volume[plane] = session.mask
         self.seconds += time.perf_counter() - start
-
-    def _clicked(self, plane: int, mask: NDArray[np.bool_], given: list[Click]) -> tuple[Session, bool]:
-        """Click until the mask is good, there were enough clicks, or the first few brought nothing; say if any did."""
-        truth = self.truth[plane].astype(int)
-        session = Session(self.planes(plane), self._predictor)
-        if mask.any():
-            session.add(MaskPrompt(mask))
-        before = best = reached = iou(truth, mask)
-        for number in range(self._most - len(given)):
-            if reaches(reached, self._target) or (mask.any() and number >= _PATIENCE and best <= before):
-                break
-            given.append(next_click(truth, session.mask, given))
-            session.add(given[-1])
-            self.clicks += 1
-            reached = iou(truth, session.mask)
-            best = max(best, reached)
-        return session, best > before or reaches(reached, self._target)
 
     def worst(self) -> int | None:
         """Return the plane with the most wrong pixels among those that are not good and may have more clicks.
