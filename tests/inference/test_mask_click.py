@@ -74,7 +74,7 @@ def test_a_given_mask_is_followed_by_a_click_in_its_middle():
         (kept(bar()), Click(15, 44, positive=False), kept(bar())),
         (kept(np.zeros(SHAPE, bool)), Click(15, 44)),
         (kept(bar()), middle_click(bar())),
-        (MaskPrompt(bar()), Click(15, 44, positive=False)),
+        (MaskPrompt(bar(), carried=True), Click(15, 44, positive=False)),
     ],
     ids=[
         "no mask",
@@ -109,11 +109,12 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     return np.count_nonzero(one & other) / np.count_nonzero(one | other)
 
 
+@pytest.mark.parametrize("keep", [True, False], ids=["keep", "go on"])
 @pytest.mark.parametrize("method", ["focalclick-xl", "focalclick", "cfr-icl", "adaptiveclick"])
-def test_a_mask_of_another_program_survives_a_click_that_excludes(method):
+def test_a_mask_of_another_program_survives_a_click_that_excludes(method, keep):
     image, own, given = drawn()
     session = Session(image, make_predictor(method, device="cpu"))
-    session.add(kept(given))
+    session.add(MaskPrompt(given, keep=keep))
     before = iou(given, own)
     session.add(Click(64, 98, positive=False))
     assert iou(session.mask, own) > max(before, 0.85)

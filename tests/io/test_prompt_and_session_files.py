@@ -11,6 +11,7 @@ import pytest
 from napari_iseg.errors import ExportError, ImageError, PromptError
 from napari_iseg.interactions import Box, Choice, Click, MaskPrompt, Scribble
 from napari_iseg.io import SavedObject, SavedSession, read_prompts, read_session, write_prompts, write_session
+from napari_iseg.io.prompt_values import prompt_from_values, prompt_to_values
 from napari_iseg.planes import PlaneAddress
 
 if TYPE_CHECKING:
@@ -178,3 +179,15 @@ def test_a_session_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> 
     assert file.read_bytes() == before
     with pytest.raises(ImageError, match="no file"):
         read_session(tmp_path / "other.json")
+
+
+@pytest.mark.parametrize("said", [{}, {"keep": True}, {"carried": True}, {"source": "brush", "keep": True}])
+def test_a_mask_comes_back_with_all_that_is_said_of_it(said):
+    mask = MaskPrompt(np.eye(5, dtype=bool), **said)
+    kind, values = prompt_to_values(mask)
+    assert kind == "mask"
+    assert {name: value for name, value in values.items() if name in {"keep", "carried", "source"}} == said
+    again = prompt_from_values(kind, values, "prompts[0]")
+    assert isinstance(again, MaskPrompt)
+    assert (again.keep, again.carried, again.source) == (mask.keep, mask.carried, mask.source)
+    np.testing.assert_array_equal(again.mask, mask.mask)

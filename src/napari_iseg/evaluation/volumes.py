@@ -217,7 +217,7 @@ class _User:
             return
         session = Session(self.planes(plane), self._predictor)
         if mask.any():
-            session.add(MaskPrompt(mask))
+            session.add(MaskPrompt(mask, carried=True))
         for _ in range(self._most - len(given)):
             if reaches(iou(truth, session.mask), self._target):
                 break

@@ -1,12 +1,12 @@
-"""A click in the middle of a mask that is to be kept, for networks that only know objects somebody clicked.
+"""A click in the middle of a mask that was given, for networks that only know objects somebody clicked.
 
 A network that goes on from its previous mask has been trained on masks that came about by clicks, the first of which
 includes something. Given a mask that came about otherwise, and a click that excludes a part of it, most lose all of it:
 there is no click that says what the object is. The click that is shown to them is the one that a user begins with, in
 the middle (RITM's rule for the first click). Nobody else sees it: it is no prompt, and holds nowhere but here.
 
-A mask that the method may replace, such as one that was carried to another plane, goes without: with the click networks
-cling to what was carried, and need more clicks than where they begin anew.
+A mask that was carried to another plane goes without: with the click networks cling to what was carried, and need more
+clicks than where they begin anew.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def with_mask_click(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
     Parameters
     ----------
     prompts
-        Oldest first. They stay as they are where there is no mask, it is not to be kept, or it is the newest prompt;
+        Oldest first. They stay as they are where there is no mask, it was carried here, or it is the newest prompt;
         where an earlier prompt says already that the mask is the object; and where later ones leave nothing of it.
     """
     given = tuple(prompts)
@@ -44,7 +44,7 @@ def with_mask_click(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
     if not masks or masks[-1][0] == len(given) - 1:
         return given
     place, prompt = masks[-1]
-    if not prompt.keep:
+    if prompt.carried:
         return given
     mask = prompt.mask > 0.5
     before = as_clicks(given[:place], prompt.shape).clicks if place else ()

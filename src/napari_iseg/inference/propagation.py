@@ -275,7 +275,7 @@ class Tracker:
         session = Session(image, predictor)
         session.threshold = session.threshold if self._threshold is None else self._threshold
         middle = middle_click(carried)
-        session.resume((MaskPrompt(carried), *([middle] if middle is not None else ())))
+        session.resume((MaskPrompt(carried, carried=True), *([middle] if middle is not None else ())))
         request = session.request()
         if request is not None:
             session.deliver(request, request.run(cancelled=self._cancelled))

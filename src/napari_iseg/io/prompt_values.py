@@ -35,9 +35,10 @@ def prompt_to_values(prompt: Prompt) -> tuple[str, dict[str, Any]]:
         case Scribble(points=points, width=width, positive=positive, view=view):
             stroke = [[float(row), float(column)] for row, column in points]
             return "scribble", {"points": stroke, "width": float(width), "positive": bool(positive), **_seen(view)}
-        case MaskPrompt(mask=mask, keep=keep, source=source):
+        case MaskPrompt(mask=mask, keep=keep, source=source, carried=carried):
             # Files of masks that only start an object look as they always did.
             said = ({"keep": True} if keep else {}) | ({"source": source} if source else {})
+            said |= {"carried": True} if carried else {}
             return "mask", {**_packed(mask), **said}
         case Choice(index=index):
             return "choice", {"index": int(index)}
@@ -99,7 +100,8 @@ def _mask(values: dict[str, Any]) -> MaskPrompt:
     source = values.get("source", "")
     if not isinstance(source, str):
         raise TypeError(f"source must be a text, not {source!r:.40}")
-    return MaskPrompt(_unpacked(values), keep=_truth(values.get("keep", False), "keep"), source=source)
+    keep, carried = (_truth(values.get(name, False), name) for name in ("keep", "carried"))
+    return MaskPrompt(_unpacked(values), keep=keep, source=source, carried=carried)
 
 
 def _unpacked(values: dict[str, Any]) -> NDArray[Any]:
@@ -176,7 +178,7 @@ _KINDS: dict[str, _Kind] = {
     "click": (("row", "column"), ("positive", "view"), _click),
     "box": (("start", "stop"), (), _box),
     "scribble": (("points",), ("width", "positive", "view"), _scribble),
-    "mask": (("shape", "dtype", "data"), ("keep", "source"), _mask),
+    "mask": (("shape", "dtype", "data"), ("keep", "source", "carried"), _mask),
     "choice": (("index",), (), _choice),
 }
 PROMPT_KINDS = tuple(_KINDS)

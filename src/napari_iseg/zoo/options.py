@@ -168,7 +168,7 @@ class CascadeOptions(NetworkOptions):
     cascade_clicks: int = option(1, "Refine at the first this many prompts", minimum=0)
     mask_click: bool = option(
         True,
-        "Show the method a click in the middle of an object that is edited and that nobody clicked, such as another "
+        "Show the method a click in the middle of a mask that is given and that nobody clicked, such as another "
         "program's; without it most networks lose the object when a part of it is excluded",
     )
 
