@@ -100,9 +100,15 @@ class Broken(Watched):
         raise RuntimeError("out of memory")
 
 
-@pytest.mark.parametrize("method", ["geodesic", "simpleclick", "focalclick-xl"])
-def test_a_correction_begins_from_the_mask_and_asks_nothing_before_the_first_click(method):
-    options = {"magnify": False} if method == "focalclick-xl" else {}
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("geodesic", {}),
+        ("simpleclick", {"mask_click": False}),
+        ("focalclick-xl", {"mask_click": False, "magnify": False}),
+    ],
+)
+def test_a_correction_begins_from_the_mask_and_asks_nothing_before_the_first_click(method, options):
     predictor = Watched(tiny_predictor(method, threshold=0.49, **options))
     session = Session(picture(LARGE), predictor)
     truth = LARGE.astype(np.int8)

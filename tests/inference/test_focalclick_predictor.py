@@ -204,7 +204,7 @@ def test_twelve_clicks_are_the_plain_recomputation() -> None:
 @pytest.mark.parametrize("merge", ["safe", "exact"])
 def test_clicks_on_a_given_mask_are_the_plain_recomputation(merge: str) -> None:
     network, image, mask = seeded_network(), seeded_image(*PLANE), disc()
-    options = FocalClickOptions(progressive_merge=merge)
+    options = FocalClickOptions(progressive_merge=merge, mask_click=False)
     session = Session(image, FocalClickPredictor(network, options=options))
     assert np.array_equal(session.add(MaskPrompt(mask)), mask)
     plain = Plain(network, image, given=mask, safe=merge == "safe")
