@@ -85,7 +85,7 @@ def test_a_given_mask_is_followed_by_a_click_in_its_middle():
         "new mask",
         "empty mask",
         "already there",
-        "to be replaced",
+        "carried",
     ],
 )
 def test_nothing_is_added_where_nothing_is_missing(prompts):

@@ -19,6 +19,7 @@ from scipy.ndimage import distance_transform_edt
 from napari_iseg.inference.focus import click_pixel
 from napari_iseg.inference.translation import as_clicks
 from napari_iseg.interactions import Click, MaskPrompt
+from napari_iseg.planes.shapes import bounding_slices
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,10 +77,9 @@ def middle_click(mask: NDArray[np.bool_], excluded: Sequence[Click] = ()) -> Cli
     if not mask.any():
         return None
     # On the mask's own box: the transform's cost is that of the array it runs on.
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    box = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1], 1)
-    depth = distance_transform_edt(box)[1:-1, 1:-1]
+    rows, columns = bounding_slices(mask)
+    top, left = rows.start, columns.start
+    depth = distance_transform_edt(np.pad(mask[rows, columns], 1))[1:-1, 1:-1]
     down, across = np.ogrid[: depth.shape[0], : depth.shape[1]]
     for click in excluded:
         depth = np.minimum(depth, np.hypot(down + top - click.row, across + left - click.column))

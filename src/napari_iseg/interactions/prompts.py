@@ -112,7 +112,8 @@ class MaskPrompt:
         The mask.
     keep
         Whether later prompts change only what they mean ("progressive merge"), whatever the method: so a finished
-        object is edited again. Otherwise the method goes on from the mask as its paper has it.
+        object is edited again. Otherwise the method goes on from the mask as its paper has it, but for the click that
+        the option ``mask_click`` adds.
     source
         Where the mask comes from, in words ("object 12", "disnet, proposal 2"); empty where nobody asked.
     carried
