@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from napari_iseg.inference.opening import make_predictor
-from napari_iseg.inference.propagation import Propagation, Tracker
+from napari_iseg.inference.propagation import Filling, Propagation, Tracker
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Click
 from napari_iseg.io import SavedObject, SavedSession, mask_digest, write_session, write_session_labels
@@ -88,11 +88,18 @@ class Work:
         made = self.making(answered=item.answered, threshold=item.threshold)
         self.slices = self.slices.with_plane(position, SliceFact("prompted", 1.0, said, made, item.mask_sha256))
 
-    def fill(self, known: list[int], places: range) -> None:
+    def fill(self, known: list[int], places: range, filling: Filling = "method") -> None:
         tracker = Tracker(lambda place: to_rgb(self.data[place]), self.predictor, Propagation(least_confidence=0.1))
         masks = {place: self.labels[place] == self.label for place in known}
         made = self.making(*known, least_confidence=0.1, threshold=self.predictor.options.threshold)
-        found = tracker.interpolate(masks, places) if len(known) > 1 else tracker.propagate(*masks.popitem(), places)
+        if filling == "edges":
+            made = replace(made, method=None, edges=True)
+        between = len(known) > 1
+        found = (
+            tracker.interpolate(masks, places, filling=filling)
+            if between
+            else tracker.propagate(*masks.popitem(), places)
+        )
         for one in found:
             self.write(one.position, one.mask)
             fact = SliceFact(one.origin, one.confidence, made=made, digest=mask_digest(one.mask))
@@ -147,6 +154,27 @@ def test_every_plane_comes_again_bit_for_bit_from_the_prompts_alone(run: Run, tm
     assert "1 of 1 objects were made anew, bit for bit" in done.err
     assert "6 further planes" in done.err
     assert np.array_equal(tifffile.imread(tmp_path / "again.tif"), work.labels)
+
+
+def test_planes_that_were_filled_along_edges_come_again_bit_for_bit(run: Run, tmp_path: Path) -> None:
+    work = Work()
+    # On one plane it is larger than the shapes around it tell.
+    rows, columns = np.indices(SHAPE[1:])
+    work.data[4] = np.where((rows - 20) ** 2 + (columns - 26) ** 2 <= 121, 200, 50)
+    item = work.begin(2)
+    work.fill([2], range(3, 7))
+    work.correct(6)
+    work.fill([2, 6], range(3, 6), "edges")
+    edges, ends = work.labels.copy(), {place: work.labels[place] == 1 for place in (2, 6)}
+    tracker = Tracker(lambda place: to_rgb(work.data[place]), work.predictor)
+    (shape,) = tracker.interpolate(ends, [4], filling="shape")
+    assert (shape.mask != (edges[4] == 1)).any(), "the edges change nothing: a replay without them would do as well"
+    session = alone(saved(tmp_path, work.labels, with_facts(item, work.facts())))
+    tifffile.imwrite(tmp_path / "stack.tif", work.data, metadata={"axes": "ZYX"})
+    done = run("replay", session, "-o", tmp_path / "a.tif")
+    assert done.code == 0, done.err
+    assert "1 of 1 objects were made anew, bit for bit" in done.err
+    assert np.array_equal(tifffile.imread(tmp_path / "a.tif"), edges)
 
 
 def test_with_its_label_file_nothing_counts_as_painted(run: Run, tmp_path: Path) -> None:

@@ -71,6 +71,21 @@ def test_the_results_are_the_same_from_one_process_and_from_two(data):
     assert seen == list(range(81))
 
 
+def test_results_that_spare_what_is_finished_are_the_same_from_two_processes_and_never_overlap(data):
+    methods, seen = "focalclick:graph_cut=true:spare_finished=true,focalclick:graph_cut=true", []
+    alone = evaluate_contestants(setup(data, methods, max_clicks=1), workers=1, threads=1)
+    spread = evaluate_contestants(
+        setup(data, methods, max_clicks=1), workers=2, threads=1, progress=lambda now: seen.append(now.done)
+    )
+    assert numbers(spread) == numbers(alone)
+    assert len(seen) == 81
+    spared, free = (
+        sum(result.masks[-1].mask().astype(int) for result in report.results if result.name == "b") for report in alone
+    )
+    assert spared.max() == 1
+    assert free.max() > 1, "without it nothing overlaps either: draw the disks closer"
+
+
 class StoppedError(Exception):
     """The user has had enough."""
 

@@ -74,7 +74,6 @@ def test_a_given_mask_is_followed_by_a_click_in_its_middle():
         (kept(bar()), Click(15, 44, positive=False), kept(bar())),
         (kept(np.zeros(SHAPE, bool)), Click(15, 44)),
         (kept(bar()), middle_click(bar())),
-        (MaskPrompt(bar(), carried=True), Click(15, 44, positive=False)),
     ],
     ids=[
         "no mask",
@@ -85,7 +84,6 @@ def test_a_given_mask_is_followed_by_a_click_in_its_middle():
         "new mask",
         "empty mask",
         "already there",
-        "carried",
     ],
 )
 def test_nothing_is_added_where_nothing_is_missing(prompts):

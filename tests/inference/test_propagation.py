@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_iseg.errors import OptionError
+from napari_iseg.inference.graph_cut_refinement import cut_shape
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.inference.predictor import CancelledError
 from napari_iseg.inference.propagation import Propagation, SliceMask, Tracker
@@ -91,7 +93,7 @@ def test_planes_between_known_ones_get_the_shapes_between() -> None:
     assert all(iou(tube()[one.position].astype(int), one.mask) > 0.85 for one in found)
 
 
-def test_planes_that_are_known_tell_whether_the_method_corrects_well() -> None:
+def test_planes_that_are_known_tell_what_fills_best() -> None:
     """It finds the edge of a bright disc, and no edge in noise, where somebody outlined one all the same."""
     predictor = make_predictor("random-walker")
     planes = Planes()
@@ -99,26 +101,61 @@ def test_planes_that_are_known_tell_whether_the_method_corrects_well() -> None:
     # Somebody saw the disc grow in the middle, which no shape from both sides tells.
     wide = {position: tube()[position] for position in (3, 6, 9)}
     wide[3], wide[9] = (np.hypot(*(np.indices(SHAPE[1:]) - [[[33]], [[25 + 2 * p]]])) <= 8 for p in (3, 9))
-    assert Tracker(planes, predictor).corrects_well(wide)
+    assert Tracker(planes, predictor).best_filling(wide) == "method"
     known = {position: tube()[position] for position in (3, 6, 9)}
-    assert not Tracker(lambda position: noise[position], predictor).corrects_well(known)
+    assert Tracker(lambda position: noise[position], predictor).best_filling(known) == "shape"
 
 
 def test_two_known_planes_tell_nothing_and_without_a_method_there_is_nothing_to_tell() -> None:
     planes = Planes()
     predictor = make_predictor("focalclick", device="cpu")
     two = {3: tube()[3], 6: np.zeros_like(tube()[6]), 9: tube()[9]}
-    assert Tracker(planes, predictor).corrects_well(two)
+    assert Tracker(planes, predictor).best_filling(two) == "method"
     three = {**two, 6: tube()[6]}
-    assert not Tracker(planes, None, CARRY).corrects_well(three)
-    assert not Tracker(planes, predictor, CARRY).corrects_well(three)
+    assert Tracker(planes, None, CARRY).best_filling(three) == "shape"
+    assert Tracker(planes, predictor, CARRY).best_filling(three) == "shape"
     assert not planes.read
+
+
+def test_along_edges_a_shape_that_is_off_finds_the_object() -> None:
+    disc = tube()[6]
+    known = {5: ndimage.binary_erosion(disc, iterations=3), 7: ndimage.binary_erosion(disc, iterations=3)}
+    (shape,), (edges,) = (
+        Tracker(Planes(), None).interpolate(known, [6], filling=filling) for filling in ("shape", "edges")
+    )
+    assert iou(disc.astype(int), shape.mask) < 0.65
+    assert iou(disc.astype(int), edges.mask) > 0.9
+    assert 0 < edges.confidence < shape.confidence
+
+
+def test_along_edges_nothing_stays_nothing_and_a_flat_plane_keeps_the_shape() -> None:
+    flat = np.full((*SHAPE[1:], 3), 90, np.uint8)
+    assert not cut_shape(np.zeros(SHAPE[1:], bool), flat).any()
+    assert iou(tube()[6].astype(int), cut_shape(tube()[6], flat)) > 0.9
+    edge = np.zeros(SHAPE[1:], bool)
+    edge[:20, :15] = True
+    assert iou(edge.astype(int), cut_shape(edge, flat)) > 0.8
+    everything = np.ones(SHAPE[1:], bool)
+    assert cut_shape(everything, flat).all()
+
+
+@pytest.mark.parametrize("least", ["method", "edges", "shape"])
+def test_what_fills_best_is_best_on_the_known_planes(least: str) -> None:
+    predictor = make_predictor("random-walker")
+    tracker = Tracker(Planes(), predictor)
+    known = {position: tube()[position] for position in (2, 6, 10)}
+    ends = {2: known[2], 10: known[10]}
+    found = {}
+    for filling in ("method", "edges", "shape"):
+        (one,) = tracker.interpolate(ends, [6], filling=filling)
+        found[filling] = iou(known[6].astype(int), one.mask)
+    assert found[tracker.best_filling(known)] >= found[least]
 
 
 def test_uncorrected_the_shape_between_stays_as_it_is() -> None:
     predictor = make_predictor("focalclick", device="cpu")
     known = {3: tube()[3], 9: tube()[9]}
-    (found,) = Tracker(Planes(), predictor).interpolate(known, [6], correct=False)
+    (found,) = Tracker(Planes(), predictor).interpolate(known, [6], filling="shape")
     np.testing.assert_array_equal(found.mask, interpolate_shapes(known[3], known[9], 0.5))
 
 

@@ -97,6 +97,7 @@ def session(*prompts: Any) -> SavedSession:
                 {
                     "graph_cut": False,
                     "split_off": False,
+                    "spare_finished": True,
                     "brighten_cut": True,
                     "mask_click": False,
                     "flip": True,
@@ -181,13 +182,13 @@ def test_a_session_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> 
         read_session(tmp_path / "other.json")
 
 
-@pytest.mark.parametrize("said", [{}, {"keep": True}, {"carried": True}, {"source": "brush", "keep": True}])
+@pytest.mark.parametrize("said", [{}, {"keep": True}, {"source": "brush", "keep": True}])
 def test_a_mask_comes_back_with_all_that_is_said_of_it(said):
     mask = MaskPrompt(np.eye(5, dtype=bool), **said)
     kind, values = prompt_to_values(mask)
     assert kind == "mask"
-    assert {name: value for name, value in values.items() if name in {"keep", "carried", "source"}} == said
-    again = prompt_from_values(kind, values, "prompts[0]")
+    assert {name: value for name, value in values.items() if name in {"keep", "source"}} == said
+    again = prompt_from_values(kind, {**values, "carried": True}, "prompts[0]")
     assert isinstance(again, MaskPrompt)
-    assert (again.keep, again.carried, again.source) == (mask.keep, mask.carried, mask.source)
+    assert (again.keep, again.source) == (mask.keep, mask.source)
     np.testing.assert_array_equal(again.mask, mask.mask)

@@ -12,6 +12,7 @@ from scipy.ndimage import gaussian_filter
 from napari_iseg.cli import main
 from napari_iseg.ui._loading import load_method
 from napari_iseg.ui._method_choice import MethodChoice
+from napari_iseg.ui._protection import Protection
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,17 +31,23 @@ def iou(one: np.ndarray, other: np.ndarray) -> float:
     return np.count_nonzero(one & other) / np.count_nonzero(one | other)
 
 
-def test_a_click_takes_a_neighbour_off_and_a_replay_does_so_again(
-    open_hand: Callable[..., Hand], tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def show_two(open_hand: Callable[..., Hand], folder: Path) -> Hand:
+    """Open a file with two discs that touch, in a window with a bundled network."""
     grey = np.where(OWN | OTHER, 170, 60) + np.random.default_rng(0).normal(0, 8, SHAPE)
-    tifffile.imwrite(tmp_path / "two.tif", grey.clip(0, 255).astype(np.uint8))
+    tifffile.imwrite(folder / "two.tif", grey.clip(0, 255).astype(np.uint8))
     hand = open_hand(load=load_method)
     hand.widget.controller.use(MethodChoice("focalclick"))
-    hand.viewer.open(str(tmp_path / "two.tif"), plugin="napari")
+    hand.viewer.open(str(folder / "two.tif"), plugin="napari")
     hand.viewer.reset_view()
     hand.qtbot.wait(300)
     hand.wait()
+    return hand
+
+
+def test_a_click_takes_a_neighbour_off_and_a_replay_does_so_again(
+    open_hand: Callable[..., Hand], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand = show_two(open_hand, tmp_path)
     image = hand.viewer.layers[0]
     hand.click_data(image, 45, 38)
     hand.wait()
@@ -88,3 +95,69 @@ def test_an_object_of_another_program_survives_a_click_that_excludes(open_hand: 
     hand.undo()
     hand.wait()
     np.testing.assert_array_equal(hand.mask, theirs)
+
+
+def test_a_new_object_spares_finished_ones_until_they_are_gone(
+    open_hand: Callable[..., Hand], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    hand = show_two(open_hand, tmp_path)
+    controller, image = hand.widget.controller, hand.viewer.layers[0]
+    hand.click_data(image, 45, 78)
+    hand.wait()
+    hand.click_data(image, 45, 38, right=True)
+    hand.wait()
+    hand.press(Qt.Key.Key_Q)
+    hand.wait()
+    other = controller.project.layers.objects.data > 0
+    assert iou(other, OTHER) > 0.8
+    hand.click_data(image, 45, 38)
+    hand.wait()
+    one = hand.mask.copy()
+    assert iou(one, OWN) > 0.85
+    assert not (one & other).any()
+    session = tmp_path / "two.iseg.json"
+    hand.press(Qt.Key.Key_Q)
+    hand.wait()
+    labels = controller.project.layers.objects.data.copy()
+    hand.widget.save_session(session)
+    hand.qtbot.waitUntil(session.exists, timeout=10000)
+    try:
+        main(["replay", str(session), "-o", str(tmp_path / "again.tif")])
+    except SystemExit as end:
+        assert not end.code, capsys.readouterr().err
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif"), labels)
+    assert "differs" not in capsys.readouterr().out
+    # The acceptance undone, it is the very one; with the finished neighbour deleted, the next click sees it gone.
+    hand.undo()
+    hand.wait()
+    np.testing.assert_array_equal(hand.mask, one)
+    controller.objects.delete([1])
+    hand.click_data(image, 30, 40)
+    hand.wait()
+    assert (hand.mask & other).sum() > 0.5 * other.sum()
+    hand.undo()
+    hand.undo()
+    hand.wait()
+    np.testing.assert_array_equal(hand.mask, one)
+    # Where finished objects may be written over, nothing is spared.
+    controller.guard.rule = Protection.OVERWRITE
+    hand.click_data(image, 30, 40)
+    hand.wait()
+    assert (hand.mask & other).sum() > 0.5 * other.sum()
+
+
+def test_an_object_inside_a_finished_one_is_seen(open_hand: Callable[..., Hand]) -> None:
+    rows, columns = np.indices((128, 158))
+    cell, nucleus = (np.hypot(rows - 64, columns - 70) <= radius for radius in (40, 14))
+    grey = np.where(nucleus, 210, np.where(cell, 130, 40)) + np.random.default_rng(0).normal(0, 6, cell.shape)
+    hand = open_hand(grey.clip(0, 255).astype(np.uint8), load=load_method)
+    controller = hand.widget.controller
+    controller.use(MethodChoice("focalclick"))
+    hand.wait()
+    layer = controller.project.objects_layer()
+    layer.data[cell] = 1
+    layer.refresh()
+    hand.click(64, 70)
+    hand.wait()
+    assert hand.mask[64, 70]
+    assert hand.mask.sum() > 100

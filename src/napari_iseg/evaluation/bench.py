@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from napari_iseg.evaluation.objects import evaluate_each, published_options
 from napari_iseg.evaluation.prompt_kinds import LEVELS
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult
+from napari_iseg.evaluation.simulated_finishing import SimulatedFinishing
 from napari_iseg.evaluation.simulated_views import SimulatedViews
+from napari_iseg.inference.answer_engine import asks_for_finished
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.io.bad_input import BadFile, BadInput
 from napari_iseg.io.datasets import open_dataset
@@ -205,28 +207,35 @@ class Bench:
                 continue
             predictor = self.predictor(number)
             views = SimulatedViews(getattr(predictor.options, "first_crop", "whole"))
+            finishing = SimulatedFinishing(applies=asks_for_finished(predictor.options))
             for result in evaluate_each(
                 predictor,
-                _pending(objects, len(chunk.before), todo, views),
+                _pending(objects, len(chunk.before), todo, views, finishing),
                 prompt=protocol.prompt,
                 levels=protocol.levels,
                 max_clicks=protocol.max_clicks,
                 target_iou=protocol.target_iou,
                 best_proposals=contestant.best_proposals,
                 views=views,
+                finishing=finishing,
             ):
                 yield number, result
 
 
 def _pending(
-    objects: Sequence[DatasetObject], before: int, todo: Sequence[int], views: SimulatedViews
+    objects: Sequence[DatasetObject],
+    before: int,
+    todo: Sequence[int],
+    views: SimulatedViews,
+    finishing: SimulatedFinishing,
 ) -> Iterator[DatasetObject]:
-    """Yield the objects to do in their order, and let the views know of the others when their turn comes."""
+    """Yield the objects to do in their order, and let the simulated user know of the others when their turn comes."""
     for place, one in enumerate(objects, start=-before):
         if place in todo:
             yield one
         else:
             views.pass_over(one.name, one.truth == 1)
+            finishing.finish(one.name, one.plane, one.truth == 1)
 
 
 def begin_process(stop: Event) -> None:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.evaluation.prompt_kinds import LEVELS
 from napari_iseg.evaluation.protocol import MAX_CLICKS, TARGET_IOU, ObjectResult, evaluate_object
+from napari_iseg.evaluation.simulated_finishing import SimulatedFinishing
 from napari_iseg.evaluation.simulated_views import SimulatedViews
+from napari_iseg.inference.answer_engine import asks_for_finished
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.session import Session
 from napari_iseg.inference.square_predictor import on_square_pixels
@@ -79,6 +81,7 @@ def evaluate_each(
     target_iou: float = TARGET_IOU,
     best_proposals: bool = False,
     views: SimulatedViews | None = None,
+    finishing: SimulatedFinishing | None = None,
 ) -> Iterator[ObjectResult]:
     """Evaluate a predictor on objects and yield each result as it is there; who stops asking ends the work.
 
@@ -88,9 +91,12 @@ def evaluate_each(
         As for :func:`evaluate_objects`.
     views
         What the simulated user has on the screen; None for one who begins with these objects.
+    finishing
+        What the simulated user has finished before; None for one who begins with these objects.
     """
     encoded: EncodedImage | None = None
     views = views or SimulatedViews(getattr(predictor.options, "first_crop", "whole"))
+    finishing = finishing or SimulatedFinishing(applies=asks_for_finished(predictor.options))
     for one in objects:
         result = ObjectResult(one.name, one.plane, one.object_id)
         square = SquarePixels.of((one.image.shape[0], one.image.shape[1]), one.pixel_size)
@@ -98,7 +104,8 @@ def evaluate_each(
         if encoded is None or not encoded.fits(one.image, asked):
             encoded = EncodedImage(one.image, asked)
         try:
-            session = Session(one.image, encoded.predictor, encoded=encoded)
+            finished = finishing.before(one.name, one.plane)
+            session = Session(one.image, encoded.predictor, encoded=encoded, finished=finished)
             evaluate_object(
                 session,
                 one.truth,
@@ -112,6 +119,7 @@ def evaluate_each(
                 alpha=one.alpha,
                 result=result,
             )
+            finishing.finish(one.name, one.plane, session.mask)
         except Exception as error:
             # Hours of evaluation must not be lost to one object; the log keeps the traceback, the report the sentence.
             _log.exception("The method failed on object %d of %r", one.object_id, one.name)
@@ -131,9 +139,9 @@ def published_options(spec: MethodSpec) -> dict[str, Any]:
     -------
     dict
         ``threshold`` is 0.49; where the method has them, ``first_crop`` is ``"whole"``, the first click sees all of the
-        image, and ``graph_cut``, ``split_off``, ``brighten_cut``, ``brighten`` and ``mask_click`` are off: what counts
-        is the network's own answer to the image as it is, and to the clicks as they are.
+        image, and ``graph_cut``, ``split_off``, ``spare_finished``, ``brighten_cut``, ``brighten`` and ``mask_click``
+        are off: what counts is the network's own answer to the image as it is, and to the clicks as they are.
     """
-    off = ("graph_cut", "split_off", "brighten_cut", "brighten", "mask_click")
+    off = ("graph_cut", "split_off", "spare_finished", "brighten_cut", "brighten", "mask_click")
     own = {"first_crop": "whole", **dict.fromkeys(off, False)}
     return {"threshold": _THRESHOLD, **{name: value for name, value in own.items() if hasattr(spec.options, name)}}

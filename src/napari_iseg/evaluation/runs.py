@@ -110,7 +110,9 @@ def evaluate_contestants(
     images = folder.places(per_image=chosen.per_image, limit=chosen.limit, min_pixels=chosen.min_pixels)
     settings = [settings_of(setup, contestant, threads) for contestant in setup.contestants]
     found = [{} if kept is None else kept.open(one["name"], one) for one in settings]
-    chunks = list(_chunks(images, found))
+    # Who spares what is finished hangs on every object before.
+    whole = any(one["options"].get("graph_cut") and one["options"].get("spare_finished") for one in settings)
+    chunks = list(_chunks(images, found, None if whole else _AT_ONCE))
     total = sum(len(places) for _, places in images) * len(found)
     done = total - sum(chunk.size for chunk in chunks)
 
@@ -238,12 +240,15 @@ def _limits(protocol: Protocol) -> dict[str, Any]:
 
 
 def _chunks(
-    images: Sequence[tuple[str, Sequence[ObjectPlace]]], found: Sequence[dict[Identity, ObjectResult]]
+    images: Sequence[tuple[str, Sequence[ObjectPlace]]],
+    found: Sequence[dict[Identity, ObjectResult]],
+    at_once: int | None,
 ) -> Iterator[Chunk]:
-    """Yield what is still to do, some objects of an image at a time, all contestants together."""
+    """Yield what is still to do, so many objects of an image at a time or all (None), all contestants together."""
     for name, places in images:
-        for start in range(0, len(places), _AT_ONCE):
-            some = tuple(places[start : start + _AT_ONCE])
+        step = at_once or max(len(places), 1)
+        for start in range(0, len(places), step):
+            some = tuple(places[start : start + step])
             todo = tuple(
                 tuple(
                     number

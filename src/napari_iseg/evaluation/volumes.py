@@ -2,9 +2,9 @@
 
 A simulated user clicks a plane until its mask is good enough, always the larger error first (RITM's rule, as on single
 planes). Where planes fill themselves the user then looks at the whole again, goes to the plane with the most wrong
-pixels, and so on; clicks that made a plane no better are undone, but count. Where the object was carried beyond its end
-the user goes to the first plane without it and says so, which counts as a click. Clicks and Dice are noted after every
-visit to a plane.
+pixels, and so on; a mask that is mostly wrong is taken away first, which counts as a click. Clicks after the best mask
+of a plane are undone, but count. Where the object was carried beyond its end the user goes to the first plane without
+it and says so, which counts as a click. Clicks and Dice are noted after every visit to a plane.
 """
 
 from __future__ import annotations
@@ -39,6 +39,8 @@ WAYS: tuple[Way, ...] = ("every-plane", "interpolate", "propagate")
 
 
 _EXACTING = 0.95
+# Below this IoU a mask that planes were filled with is sooner made anew than corrected.
+_MOSTLY_WRONG = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +203,10 @@ class _User:
         self.clicks = 0
         self.seconds = 0.0
         self._target, self._most = target_iou, max_clicks
-        self._left: set[int] = set()
+        # The object is worked on as it was left, as long as nothing filled its plane anew.
+        self._sessions: dict[int, Session] = {}
+        # Planes of which the user has enough, with their masks then.
+        self._left: dict[int, NDArray[np.bool_]] = {}
 
     def correct(self, plane: int) -> None:
         """Click a plane until its mask is good enough, or has had all its clicks."""
@@ -215,20 +220,33 @@ class _User:
             self.volume[plane] = False
             self.clicks += 1
             return
-        session = Session(self.planes(plane), self._predictor)
-        if mask.any():
-            session.add(MaskPrompt(mask, carried=True))
+        session = self._sessions.get(plane)
+        if session is None or not np.array_equal(session.mask, mask):
+            session = Session(self.planes(plane), self._predictor)
+            if mask.any() and iou(truth, mask) < _MOSTLY_WRONG:
+                # Taken away, which is an act, too.
+                self.clicks += 1
+            elif mask.any():
+                session.add(MaskPrompt(mask))
+        ious = [iou(truth, session.mask)]
         for _ in range(self._most - len(given)):
-            if reaches(iou(truth, session.mask), self._target):
+            if reaches(ious[-1], self._target):
                 break
             given.append(next_click(truth, session.mask, given))
             session.add(given[-1])
+            ious.append(iou(truth, session.mask))
             self.clicks += 1
-        if mask.any() and iou(truth, session.mask) <= iou(truth, mask):
-            # Clicks that made it no better are undone, and the user has enough of this plane.
-            self._left.add(plane)
+        best = int(np.argmax(ious))
+        if ious[best] <= iou(truth, mask) and mask.any():
+            # The user has enough of this plane.
+            self._left[plane] = mask.copy()
+            self._sessions.pop(plane, None)
         else:
+            for _ in range(len(ious) - 1 - best):
+                session.undo()
             self.volume[plane] = session.mask
+            session.release()
+            self._sessions[plane] = session
         self.seconds += time.perf_counter() - start
 
     def worst(self) -> int | None:
@@ -245,7 +263,8 @@ class _User:
     def _worst_below_target(self) -> int | None:
         wrong = np.count_nonzero(self.volume ^ self.truth, axis=(1, 2)).astype(int)
         for plane in np.flatnonzero(wrong):
-            full = int(plane) in self._left or len(self.given.get(int(plane), ())) >= self._most
+            left, given = self._left.get(int(plane)), self.given.get(int(plane), ())
+            full = len(given) >= self._most or (left is not None and np.array_equal(left, self.volume[plane]))
             if full or reaches(iou(self.truth[plane].astype(int), self.volume[plane]), self._target):
                 wrong[plane] = 0
         worst = int(np.argmax(wrong))
@@ -272,11 +291,11 @@ class _Filling:
         newest, known = user.corrected[-1], sorted(user.corrected)
         masks = {plane: user.volume[plane].copy() for plane in known}
         gaps = [(first, last) for first, last in pairwise(known) if newest in (first, last)]
-        correct = bool(gaps) and tracker.corrects_well(masks)
+        filling = tracker.best_filling(masks) if gaps else "method"
         for first, last in gaps:
             if masks[first].any() and masks[last].any():
                 ends = {first: masks[first], last: masks[last]}
-                for found in tracker.interpolate(ends, range(first + 1, last), correct=correct):
+                for found in tracker.interpolate(ends, range(first + 1, last), filling=filling):
                     user.volume[found.position] = found.mask
             elif masks[first].any():
                 self._follow(tracker, first, range(first + 1, last))

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
@@ -24,6 +25,7 @@ from napari_iseg.inference.proposals import object_box
 from napari_iseg.inference.resizing import resized
 from napari_iseg.inference.seeds import INSIDE, OUTSIDE, draw_prompts, neighbours, reduce_image
 from napari_iseg.interactions import Box, Choice, Click, Scribble
+from napari_iseg.planes.shapes import bounding_slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,7 +34,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.interactions import Prompt
 
-__all__ = ["minimum_cut", "with_graph_cut"]
+__all__ = ["cut_shape", "minimum_cut", "with_graph_cut"]
 
 # The longer side of what is cut, in pixels: the crop around the object is made as large as that.
 _SIDE = 160
@@ -45,6 +47,11 @@ _SMOOTHNESS = 3.0
 _COLOUR_WEIGHT = 0.3
 # Networks are never surer than this: even where they are, clicks and colours have their say.
 _SUREST = 0.98
+# Of a shape that is a guess: how far off it may be, in pixels of the plane, what is no guess any more, and what
+# an outline costs and colours count then. On 87 planes of hippocampi of the training set and 87 of spinal cords the
+# best of 18 settings.
+_GUESS, _NO_GUESS = 2.0, 0.02
+_GUESS_SMOOTHNESS, _GUESS_COLOUR_WEIGHT = 0.7, 0.6
 # Radius of the disk that a click seeds, in pixels of what is cut.
 _SEED_RADIUS = 3.0
 # Around a box that somebody drew, this share of its side may belong to the object yet.
@@ -67,6 +74,7 @@ def with_graph_cut(
     *,
     previous: Prediction | None = None,
     split_off: bool = True,
+    finished: NDArray[np.bool_] | None = None,
     levels: NDArray[np.uint8] | None = None,
     cancelled: Callable[[], bool] = never,
 ) -> Prediction:
@@ -88,6 +96,8 @@ def with_graph_cut(
     split_off
         Whether a negative click in the middle of a wrong part of it lowers the odds of all of this part
         (:mod:`napari_iseg.inference.objections`).
+    finished
+        (H, W) bool, pixels of finished objects: outside, where nothing was clicked that includes. None for none.
     levels
         (256,) uint8, what becomes of each of the image's values first; None leaves them.
     cancelled
@@ -109,9 +119,11 @@ def with_graph_cut(
     unclear = objections_to(previous, held, threshold) if split_off else ()
     objections = tuple(made_out(one, _pixels(image, one.window, levels), clicks) for one in unclear)
     parts_off = [one.part for one in objections if one.part is not None]
-    cut = _Cut(image, held, threshold, levels, parts_off, cancelled)
+    cut = _Cut(image, held, threshold, levels, parts_off, finished, cancelled)
     proposals = tuple(_cut_proposal(cut, proposal, answer.shape) for proposal in answer.proposals)
     patch = cut.patch(answer.render())
+    if cut.reach is not None:
+        answer = replace(answer, reach=cut.reach)
     if patch is None:
         return replace(answer, objections=objections) if objections else answer
     patches = (*answer.patches, patch)
@@ -142,7 +154,46 @@ def _held(prompts: Sequence[Prompt]) -> list[Prompt]:
     ]
 
 
-@dataclass(frozen=True, slots=True)
+def cut_shape(
+    shape: NDArray[np.bool_], image: NDArray[np.uint8], *, cancelled: Callable[[], bool] = never
+) -> NDArray[np.bool_]:
+    """Move a shape that is right but for some pixels to where the image has edges, by the colours in and around it.
+
+    Parameters
+    ----------
+    shape
+        (H, W) bool.
+    image
+        (H, W, 3) uint8 RGB, the plane.
+    cancelled
+        Asked before the cut.
+
+    Returns
+    -------
+    numpy.ndarray
+        (H, W) bool; empty where the shape is.
+
+    Raises
+    ------
+    CancelledError
+        If ``cancelled()`` became True.
+    """
+    if not shape.any():
+        return shape.copy()
+    rows, columns = bounding_slices(shape, round(_GUESS * float(_logit(1 - _NO_GUESS))) + 1)
+    part = shape[rows, columns]
+    inside, outside = (ndimage.distance_transform_edt(np.pad(one, 1, mode="edge"))[1:-1, 1:-1] for one in (part, ~part))
+    guess = 1 / (1 + np.exp((outside - inside) / _GUESS))
+    probability = np.zeros(shape.shape, np.float32)
+    probability[rows, columns] = np.where(guess < _NO_GUESS, 0, guess)
+    cut = _Cut(image, [], 0.5, None, [], None, cancelled, _GUESS_SMOOTHNESS, _GUESS_COLOUR_WEIGHT)
+    patch = cut.patch(probability)
+    if patch is not None:
+        patch.paint(probability)
+    return probability > 0.5
+
+
+@dataclass(slots=True)
 class _Cut:
     """What cuts of one plane's answers have in common."""
 
@@ -151,7 +202,12 @@ class _Cut:
     threshold: float
     levels: NDArray[np.uint8] | None
     parts_off: list[Patch]
+    finished: NDArray[np.bool_] | None
     cancelled: Callable[[], bool]
+    smoothness: float = _SMOOTHNESS
+    colour_weight: float = _COLOUR_WEIGHT
+    # Where it was looked for finished objects so far.
+    reach: Window | None = None
 
     def patch(self, probability: NDArray[np.float32]) -> Patch | None:
         """Return what the cut makes of the surroundings of an object; None where there is none."""
@@ -163,14 +219,18 @@ class _Cut:
         seen = reduce_image(_pixels(self.image, window, self.levels), _SIDE, enlarge=True)
         values = resized(probability[window.slices], seen.grid)
         seeds = draw_prompts(seen, self._local(window), _SEED_RADIUS * max(seen.step))
+        if self.finished is not None:
+            self.reach = window if self.reach is None else self.reach.union(window)
+            others = resized(self.finished[window.slices].astype(np.float32), seen.grid) > 0.5
+            seeds = np.where(others & (seeds != INSIDE), OUTSIDE, seeds).astype(seeds.dtype)
         inside = values > self.threshold
         limit = _logit(self.threshold)
         odds = _logit(np.clip(values.astype(np.float64), 1 - _SUREST, _SUREST)) - limit
         if inside.any() and not inside.all():
             share = object_share(seen.data, inside, ~inside)
-            odds += _COLOUR_WEIGHT * _logit(share)
+            odds += self.colour_weight * _logit(share)
         odds -= _OFF * self._off(window, seen.grid)
-        links = [_SMOOTHNESS * link for link in contrast_links(seen.data)]
+        links = [self.smoothness * link for link in contrast_links(seen.data)]
         cut = minimum_cut(odds, links, seeds)
         beyond = np.maximum(np.abs(values - self.threshold), _TURNED)
         turned = np.clip(np.where(cut, self.threshold + beyond, self.threshold - beyond), 0, 1)

@@ -4,9 +4,6 @@ A network that goes on from its previous mask has been trained on masks that cam
 includes something. Given a mask that came about otherwise, and a click that excludes a part of it, most lose all of it:
 there is no click that says what the object is. The click that is shown to them is the one that a user begins with, in
 the middle (RITM's rule for the first click). Nobody else sees it: it is no prompt, and holds nowhere but here.
-
-A mask that was carried to another plane goes without: with the click networks cling to what was carried, and need more
-clicks than where they begin anew.
 """
 
 from __future__ import annotations
@@ -37,16 +34,14 @@ def with_mask_click(prompts: Sequence[Prompt]) -> tuple[Prompt, ...]:
     Parameters
     ----------
     prompts
-        Oldest first. They stay as they are where there is no mask, it was carried here, or it is the newest prompt;
-        where an earlier prompt says already that the mask is the object; and where later ones leave nothing of it.
+        Oldest first. They stay as they are where there is no mask, or it is the newest prompt; where an earlier prompt
+        says already that the mask is the object; and where later ones leave nothing of it.
     """
     given = tuple(prompts)
     masks = [(number, prompt) for number, prompt in enumerate(given) if isinstance(prompt, MaskPrompt)]
     if not masks or masks[-1][0] == len(given) - 1:
         return given
     place, prompt = masks[-1]
-    if prompt.carried:
-        return given
     mask = prompt.mask > 0.5
     before = as_clicks(given[:place], prompt.shape).clicks if place else ()
     if any(click.positive and mask[click_pixel(click, prompt.shape)] for click in before):

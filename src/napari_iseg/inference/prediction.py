@@ -209,6 +209,9 @@ class Prediction:
         (:mod:`napari_iseg.inference.graph_cut_refinement`): mattes and the next answer come of it. Else None.
     objections
         To which parts of earlier answers clicks object (:mod:`napari_iseg.inference.objections`).
+    reach
+        Where it was looked whether pixels belong to finished objects, for this answer and those before it; None for
+        nowhere.
     seconds
         How long it took.
     """
@@ -224,6 +227,7 @@ class Prediction:
     memory: Any = field(default=None, repr=False)
     raw: Prediction | None = field(default=None, repr=False)
     objections: tuple[Objection, ...] = field(default=(), repr=False)
+    reach: Window | None = None
     seconds: float = 0.0
 
     @classmethod

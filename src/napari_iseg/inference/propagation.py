@@ -29,10 +29,16 @@ if TYPE_CHECKING:
 
     from napari_iseg.inference.predictor import Predictor
 
-__all__ = ["Origin", "Propagation", "SliceMask", "Tracker"]
+__all__ = ["Filling", "Origin", "Propagation", "SliceMask", "Tracker"]
 
 Origin = Literal["prompted", "propagated", "interpolated"]
 """Where the mask of a plane comes from: the user's prompts, the plane before it, or the planes around it."""
+
+Filling = Literal["method", "edges", "shape"]
+"""How the shape that lies between planes is corrected: by the method, along the image's edges, or not at all."""
+
+# Of equal ones the first: what changes nothing goes wrong nowhere.
+_FILLINGS: tuple[Filling, ...] = ("shape", "method", "edges")
 
 # A carried outline is good to about a pixel.
 _SOFTNESS = 1.0
@@ -168,7 +174,7 @@ class Tracker:
             before, image = found.mask, after
 
     def interpolate(
-        self, known: Mapping[int, NDArray[np.bool_]], positions: Iterable[int], *, correct: bool = True
+        self, known: Mapping[int, NDArray[np.bool_]], positions: Iterable[int], *, filling: Filling = "method"
     ) -> Iterator[SliceMask]:
         """Fill planes that lie between planes where the object's mask is known.
 
@@ -178,8 +184,8 @@ class Tracker:
             Position to mask, (H, W) bool.
         positions
             The planes to fill; the nearest known plane on either side says what lies there.
-        correct
-            Whether the method corrects the shape that lies between, see :meth:`corrects_well`.
+        filling
+            What corrects the shape that lies between, see :meth:`best_filling`; the method, if there is one.
 
         Yields
         ------
@@ -205,12 +211,12 @@ class Tracker:
                 continue
             near = min((first, last), key=lambda place: (not known[place].any(), abs(place - position)))
             looks = Appearance.of(known[near], self._planes(near))
-            yield self._settle(position, shape, self._plane(position), looks, 1.0, "interpolated", correct=correct)
+            yield self._settle(position, shape, self._plane(position), looks, 1.0, "interpolated", filling=filling)
 
-    def corrects_well(self, known: Mapping[int, NDArray[np.bool_]]) -> bool:
-        """Whether the method's corrections bring shapes nearer to the object, as far as the known planes tell.
+    def best_filling(self, known: Mapping[int, NDArray[np.bool_]]) -> Filling:
+        """Return what brings shapes between planes nearest to the object, as far as the known planes tell.
 
-        Each known plane between two others is left out in turn, and filled from these two with and without correction.
+        Each known plane between two others is left out in turn, and filled from these two in each way.
 
         Parameters
         ----------
@@ -219,8 +225,9 @@ class Tracker:
 
         Returns
         -------
-        bool
-            True, too, with fewer than three planes, which tell nothing. False where nothing corrects.
+        Filling
+            ``"method"``, too, with fewer than three planes, which tell nothing. ``"shape"`` where nothing corrects, or
+            nothing is better.
 
         Raises
         ------
@@ -228,8 +235,8 @@ class Tracker:
             If ``cancelled()`` became True.
         """
         if self._predictor is None or not self._options.refine:
-            return False
-        gains = []
+            return "shape"
+        found = dict.fromkeys(_FILLINGS, 0.0)
         places = sorted(place for place, mask in known.items() if mask.any())
         for first, middle, last in zip(places, places[1:], places[2:], strict=False):
             fraction = (middle - first) / (last - first)
@@ -237,9 +244,10 @@ class Tracker:
             if shape.any():
                 image = self._plane(middle)
                 looks = Appearance.of(shape, image)
-                corrected = self._settle(middle, shape, image, looks, 1.0, "interpolated").mask
-                gains.append(_iou(corrected, known[middle]) - _iou(shape, known[middle]))
-        return not gains or sum(gains) > 0
+                for filling in _FILLINGS:
+                    filled = self._settle(middle, shape, image, looks, 1.0, "interpolated", filling=filling)
+                    found[filling] += _iou(filled.mask, known[middle])
+        return "method" if not any(found.values()) else max(_FILLINGS, key=lambda filling: found[filling])
 
     def _plane(self, position: int) -> NDArray[np.uint8]:
         if self._cancelled():
@@ -255,11 +263,17 @@ class Tracker:
         likeness: float,
         origin: Origin,
         *,
-        correct: bool = True,
+        filling: Filling = "method",
     ) -> SliceMask:
-        """Have the method correct a carried mask, and say how far everything agrees."""
+        """Correct a carried mask, and say how far everything agrees."""
         mask, agreement, predictor = carried, 1.0, self._predictor
-        if correct and self._options.refine and predictor is not None and carried.any():
+        if filling == "edges":
+            # Imported late: it brings torch.
+            from napari_iseg.inference.graph_cut_refinement import cut_shape
+
+            mask = cut_shape(carried, image, cancelled=self._cancelled)
+            agreement = _iou(carried, mask)
+        elif filling == "method" and self._options.refine and predictor is not None and carried.any():
             probability, threshold = self._ask(predictor, image, carried)
             soft = gaussian_filter(carried.astype(np.float32), _SOFTNESS)
             mask = (probability + soft) / 2 > threshold
@@ -275,7 +289,7 @@ class Tracker:
         session = Session(image, predictor)
         session.threshold = session.threshold if self._threshold is None else self._threshold
         middle = middle_click(carried)
-        session.resume((MaskPrompt(carried, carried=True), *([middle] if middle is not None else ())))
+        session.resume((MaskPrompt(carried), *([middle] if middle is not None else ())))
         request = session.request()
         if request is not None:
             session.deliver(request, request.run(cancelled=self._cancelled))

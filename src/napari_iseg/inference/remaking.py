@@ -9,6 +9,7 @@ from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.mask_refinement import MaskRefinement
 from napari_iseg.inference.session import Session
 from napari_iseg.inference.square_predictor import on_square_pixels
+from napari_iseg.io.finished_pixels import finished_of_facts
 from napari_iseg.planes import PlaneLook, SquarePixels
 
 if TYPE_CHECKING:
@@ -78,7 +79,8 @@ def remake(
             square = SquarePixels.of_facts(item.facts, (image.shape[0], image.shape[1]))
             predictor = on_square_pixels(predictor, square)
             encoding = encoded.setdefault((_key(item), square), EncodedImage(image, predictor))
-            session = Session(image, predictor, encoded=encoding)
+            finished = finished_of_facts(item.facts, (image.shape[0], image.shape[1]))
+            session = Session(image, predictor, encoded=encoding, finished=finished)
             session.threshold = item.threshold
             session.refinement = MaskRefinement.of_facts(item.facts)
             session.resume(item.prompts, item.answered)

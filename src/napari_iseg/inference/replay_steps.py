@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from napari_iseg.errors import IsegError
-from napari_iseg.inference.propagation import Propagation, Tracker
+from napari_iseg.inference.propagation import Filling, Propagation, Tracker
 from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.io.prompt_values import prompt_from_values
 from napari_iseg.io.session_slices import ObjectSlices, SliceFact, SliceMaking
@@ -139,7 +139,8 @@ def fill(
     )
     if len(known) > 1:
         inside = [place for place in sorted(step.planes) if min(known) < place < max(known)]
-        return {one.position: one.mask for one in tracker.interpolate(known, inside)}
+        filling: Filling = "edges" if making.edges else "method"
+        return {one.position: one.mask for one in tracker.interpolate(known, inside, filling=filling)}
     ((start, mask),) = known.items()
     last = max(step.planes, key=lambda place: abs(place - start))
     way = 1 if last > start else -1

@@ -7,7 +7,6 @@ The session is synchronous and knows no window. ``add`` and its kin compute at o
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import dataclass, field, replace
 from itertools import count
@@ -17,19 +16,19 @@ import numpy as np
 from psygnal import Signal
 
 from napari_iseg.errors import OptionError, PromptError
+from napari_iseg.inference.answer_engine import AnswerEngine, spares_finished
 from napari_iseg.inference.encoded_image import EncodedImage
 from napari_iseg.inference.mask_refinement import PLAIN, refine
-from napari_iseg.inference.predictor import CancelledError, never
-from napari_iseg.inference.square_predictor import SquarePredictor
+from napari_iseg.inference.predictor import never
 from napari_iseg.interactions.prompts import (
     Choice,
-    Click,
     MaskPrompt,
     check_inside,
     with_choice,
     with_replaced,
     without,
 )
+from napari_iseg.planes.shapes import bounding_slices
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -40,83 +39,6 @@ if TYPE_CHECKING:
     from napari_iseg.interactions import Prompt
 
 __all__ = ["Request", "Session"]
-
-
-class _Engine:
-    """A predictor together with one image; its encoding may be shared with other sessions."""
-
-    def __init__(self, image: EncodedImage) -> None:
-        self.predictor = image.predictor
-        self._pixels = image.image
-        self._image: EncodedImage | None = image
-        self._lock = threading.Lock()
-
-    def predict(
-        self, prompts: tuple[Prompt, ...], previous: Prediction | None, cancelled: Callable[[], bool]
-    ) -> Prediction:
-        # One pass at a time: a void request may still be running when the next one starts.
-        with self._lock:
-            if cancelled():
-                raise CancelledError
-            if isinstance(prompts[-1], Choice):
-                if previous is None:
-                    raise PromptError("There are no proposals to choose from yet; click the object first.")
-                return previous.choose(prompts[-1].index)
-            return self._answer(prompts, previous, cancelled)
-
-    def _answer(
-        self, prompts: tuple[Prompt, ...], previous: Prediction | None, cancelled: Callable[[], bool]
-    ) -> Prediction:
-        # Imported late: these bring torch, and a window paints its dock before it has loaded that.
-        from napari_iseg.inference.first_crop import answer_at_scales, wants_scales
-        from napari_iseg.inference.graph_cut_refinement import with_graph_cut
-        from napari_iseg.inference.mask_click import with_mask_click
-        from napari_iseg.inference.merging import keeps_mask, merged
-        from napari_iseg.inference.prediction import Prediction
-
-        newest = prompts[-1]
-        if isinstance(newest, MaskPrompt) and newest.keep:
-            return Prediction.from_mask(newest.mask)
-        given = tuple(prompt for prompt in prompts if not isinstance(prompt, Choice))
-        encoding, first = self.image.encoding(), given[0]
-        if isinstance(first, Click) and wants_scales(given, previous, self.predictor.options):
-            # Not cut: each proposal is another answer with its own memory, and the next click is.
-            return answer_at_scales(
-                lambda click: self.predictor.predict(encoding, (click,), None, cancelled=cancelled),
-                first,
-                (self._pixels.shape[0], self._pixels.shape[1]),
-                self.predictor.square.aspect if isinstance(self.predictor, SquarePredictor) else (1.0, 1.0),
-            )
-        options = self.predictor.options
-        own = previous.raw if previous is not None and previous.raw is not None else previous
-        asked = with_mask_click(given) if getattr(options, "mask_click", False) else given
-        answer = self.predictor.predict(encoding, asked, own, cancelled=cancelled)
-        if previous is not None and not isinstance(newest, MaskPrompt) and keeps_mask(given):
-            return merged(answer, previous, newest, options.threshold)
-        # A mask that was given and taken as it is took no pass of a network.
-        if getattr(options, "graph_cut", False) and answer.forwards:
-            return with_graph_cut(
-                answer,
-                self.image.seen,
-                prompts,
-                options.threshold,
-                previous=previous,
-                split_off=bool(getattr(options, "split_off", False)),
-                levels=self.image.cut_levels,
-                cancelled=cancelled,
-            )
-        return answer
-
-    @property
-    def image(self) -> EncodedImage:
-        encoded = self._image
-        if encoded is None:
-            encoded = self._image = EncodedImage(self._pixels, self.predictor)
-        return encoded
-
-    def release(self) -> None:
-        # A request that is running keeps what it works with.
-        self._image = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +52,7 @@ class Request:
     number: int
     stages: tuple[tuple[Prompt, ...], ...]
     previous: Prediction | None
-    _engine: _Engine = field(repr=False)
+    _engine: AnswerEngine = field(repr=False)
 
     def run(self, *, cancelled: Callable[[], bool] = never) -> Prediction:
         """Do the work; may be called in any thread.
@@ -186,11 +108,14 @@ class Session:
     encoded
         The image's encoding by this predictor, to be shared with the sessions of other objects on it; None for one of
         its own.
+    finished
+        (H, W) bool, pixels of finished objects that are to be kept: no part of the mask, and outside to the cut along
+        edges (option ``graph_cut``), as long as no prompt is a mask. None for none.
 
     Raises
     ------
     ValueError
-        If the encoding is of another image or predictor.
+        If the encoding is of another image or predictor, or the finished pixels have another shape than the image.
 
     Attributes
     ----------
@@ -207,14 +132,17 @@ class Session:
         *,
         max_undo: int = 1000,
         encoded: EncodedImage | None = None,
+        finished: np.ndarray | None = None,
     ) -> None:
         if encoded is None:
             encoded = EncodedImage(image, predictor)
         if not encoded.fits(image, predictor):
             raise ValueError("the encoding is of another image or predictor")
+        if finished is not None and finished.shape != image.shape[:2]:
+            raise ValueError(f"finished pixels of shape {finished.shape} on an image of shape {image.shape[:2]}")
         self.image = image
         self.max_undo = max_undo
-        self._engine = _Engine(encoded)
+        self._engine = AnswerEngine(encoded, finished)
         self._threshold = predictor.options.threshold
         self._states: list[_State] = [_State()]
         self._position = 0
@@ -222,7 +150,7 @@ class Session:
         self._wanted: Request | None = None
         self._refinement = PLAIN
         self._rendered: tuple[Prediction, np.ndarray] | None = None
-        self._mask: tuple[Any, np.ndarray] | None = None
+        self._mask: tuple[Any, np.ndarray, tuple[slice, slice] | None] | None = None
 
     def another(self) -> Session:
         """Return a new session, for another object on the same image.
@@ -236,6 +164,38 @@ class Session:
     def predictor(self) -> Predictor:
         """The predictor that this session asks."""
         return self._engine.predictor
+
+    @property
+    def finished(self) -> np.ndarray | None:
+        """(H, W) bool, the pixels of finished objects that it knows of; None for none.
+
+        Setting them changes the answers to come, and the mask at once.
+        """
+        return self._engine.finished
+
+    @finished.setter
+    def finished(self, finished: np.ndarray | None) -> None:
+        self._engine.finished = finished
+        self._mask = None
+
+    @property
+    def spared(self) -> tuple[slice, slice] | None:
+        """Rows and columns where finished pixels mattered to the mask and the answers before it; None for nowhere.
+
+        While there is no answer yet, to the one before.
+        """
+        answer = self._state.prediction
+        known = answer or self._state.previous
+        reach = known.reach.slices if known is not None and known.reach is not None else None
+        box = self._masked()[1] if answer is not None else None
+        boxes = [one for one in (reach, box) if one is not None]
+        if not boxes:
+            return None
+        rows, columns = zip(*boxes, strict=True)
+        return (
+            slice(min(one.start for one in rows), max(one.stop for one in rows)),
+            slice(min(one.start for one in columns), max(one.stop for one in columns)),
+        )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -296,14 +256,23 @@ class Session:
 
     @property
     def mask(self) -> np.ndarray:
-        """(H, W) bool: probability strictly above the threshold, refined. Read-only."""
+        """(H, W) bool: probability strictly above the threshold, refined, without finished pixels. Read-only."""
+        return self._masked()[0]
+
+    def _masked(self) -> tuple[np.ndarray, tuple[slice, slice] | None]:
+        """Return the mask, and where finished pixels are known the box of it and of those that were taken away."""
         prediction = self._state.prediction
         key = (prediction, self._threshold, self._refinement, self.prompts)
         if self._mask is None or self._mask[0] != key:
-            mask = refine(self.probability > self._threshold, self._refinement, self.prompts)
+            mask, box = refine(self.probability > self._threshold, self._refinement, self.prompts), None
+            finished = self.finished
+            if finished is not None and mask.any():
+                box = bounding_slices(mask)
+                if spares_finished(self.prompts):
+                    mask[box] &= ~finished[box]
             mask.setflags(write=False)
-            self._mask = (key, mask)
-        return self._mask[1]
+            self._mask = (key, mask, box)
+        return self._mask[1:]
 
     @property
     def threshold(self) -> float:
@@ -465,7 +434,7 @@ class Session:
 
         A session that is kept only for its undo steps stays small so; every answer remains exactly what it was.
         """
-        self._engine.release()
+        self._engine.release(self.spared)
         self._rendered = self._mask = None
 
     @property

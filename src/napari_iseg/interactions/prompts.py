@@ -116,8 +116,6 @@ class MaskPrompt:
         the option ``mask_click`` adds.
     source
         Where the mask comes from, in words ("object 12", "disnet, proposal 2"); empty where nobody asked.
-    carried
-        Whether the mask is a guess that was carried here from another plane: a click may make a method begin anew.
 
     Attributes
     ----------
@@ -127,14 +125,13 @@ class MaskPrompt:
 
     keep: bool
     source: str
-    carried: bool
     shape: tuple[int, int]
     _corner: tuple[int, int] = field(repr=False)
     _size: tuple[int, int] = field(repr=False)
     _values: np.ndarray = field(repr=False)
     _is_packed: bool = field(repr=False)
 
-    def __init__(self, mask: np.ndarray, keep: bool = False, source: str = "", *, carried: bool = False) -> None:
+    def __init__(self, mask: np.ndarray, keep: bool = False, source: str = "") -> None:
         mask = np.asarray(mask)
         if mask.ndim != 2:
             raise PromptError(f"A mask prompt must have two axes (rows, columns); one of shape {mask.shape} was given.")
@@ -145,7 +142,7 @@ class MaskPrompt:
         is_packed = mask.dtype == np.bool_
         values = np.packbits(part) if is_packed else part.copy()
         values.setflags(write=False)
-        facts: dict[str, Any] = {"keep": keep, "source": source, "carried": carried, "shape": mask.shape}
+        facts: dict[str, Any] = {"keep": keep, "source": source, "shape": mask.shape}
         facts |= {"_corner": start, "_size": part.shape, "_values": values, "_is_packed": is_packed}
         for name, value in facts.items():
             object.__setattr__(self, name, value)

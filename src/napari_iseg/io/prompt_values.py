@@ -35,10 +35,9 @@ def prompt_to_values(prompt: Prompt) -> tuple[str, dict[str, Any]]:
         case Scribble(points=points, width=width, positive=positive, view=view):
             stroke = [[float(row), float(column)] for row, column in points]
             return "scribble", {"points": stroke, "width": float(width), "positive": bool(positive), **_seen(view)}
-        case MaskPrompt(mask=mask, keep=keep, source=source, carried=carried):
+        case MaskPrompt(mask=mask, keep=keep, source=source):
             # Files of masks that only start an object look as they always did.
             said = ({"keep": True} if keep else {}) | ({"source": source} if source else {})
-            said |= {"carried": True} if carried else {}
             return "mask", {**_packed(mask), **said}
         case Choice(index=index):
             return "choice", {"index": int(index)}
@@ -100,8 +99,7 @@ def _mask(values: dict[str, Any]) -> MaskPrompt:
     source = values.get("source", "")
     if not isinstance(source, str):
         raise TypeError(f"source must be a text, not {source!r:.40}")
-    keep, carried = (_truth(values.get(name, False), name) for name in ("keep", "carried"))
-    return MaskPrompt(_unpacked(values), keep=keep, source=source, carried=carried)
+    return MaskPrompt(_unpacked(values), keep=_truth(values.get("keep", False), "keep"), source=source)
 
 
 def _unpacked(values: dict[str, Any]) -> NDArray[Any]:
@@ -178,6 +176,7 @@ _KINDS: dict[str, _Kind] = {
     "click": (("row", "column"), ("positive", "view"), _click),
     "box": (("start", "stop"), (), _box),
     "scribble": (("points",), ("width", "positive", "view"), _scribble),
+    # "carried" stood in files of a few days; it says nothing any more.
     "mask": (("shape", "dtype", "data"), ("keep", "source", "carried"), _mask),
     "choice": (("index",), (), _choice),
 }

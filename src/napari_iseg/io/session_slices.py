@@ -41,6 +41,8 @@ class SliceMaking:
         (row, column) size of a pixel.
     facts
         How the planes were shown to the method and the mask smoothed, as for an object.
+    edges
+        Whether shapes between planes were moved to the image's edges, without a method.
     """
 
     moment: int
@@ -54,6 +56,7 @@ class SliceMaking:
     least_confidence: float = 0.0
     pixel_size: tuple[float, float] = (1.0, 1.0)
     facts: Mapping[str, Any] = field(default_factory=dict)
+    edges: bool = False
 
     def values(self) -> dict[str, Any]:
         """Return it as JSON values."""
@@ -69,6 +72,7 @@ class SliceMaking:
             "least_confidence": self.least_confidence,
             "pixel_size": list(self.pixel_size),
             "facts": dict(self.facts),
+            **({"edges": True} if self.edges else {}),
         }
 
     @classmethod
@@ -88,6 +92,7 @@ class SliceMaking:
             least_confidence=float(values["least_confidence"]),
             pixel_size=(float(rows), float(columns)),
             facts=dict(values["facts"]),
+            edges=bool(values.get("edges", False)),
         )
 
 

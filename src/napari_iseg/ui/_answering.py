@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from napari_iseg.ui._loading import Loaded
     from napari_iseg.ui._plane_work import PlaneWork
     from napari_iseg.ui._project import Project
+    from napari_iseg.ui._sparing import Sparing
     from napari_iseg.ui._workers import Job, Workers
 
 __all__ = ["Answering"]
@@ -45,6 +46,8 @@ class Answering:
         Does the work in threads.
     load
         Loads a choice of a method, in a thread.
+    sparing
+        Knows which finished objects a new one spares.
 
     Attributes
     ----------
@@ -69,7 +72,7 @@ class Answering:
     changed = Signal()
     failed = Signal(str)
 
-    def __init__(self, workers: Workers, load: Callable[[MethodChoice], Loaded]) -> None:
+    def __init__(self, workers: Workers, load: Callable[[MethodChoice], Loaded], sparing: Sparing) -> None:
         self.choice = MethodChoice(next(iter(METHODS)))
         self.threshold = self.choice.options.threshold
         self.refinement = USUAL
@@ -78,6 +81,7 @@ class Answering:
         self.failure = ""
         self._workers = workers
         self._load = load
+        self._sparing = sparing
         self._loaded: dict[MethodChoice, Loaded] = {}
         # Of the plane that was last worked on: its next object need not wait for it again.
         self._encoded: EncodedImage | None = None
@@ -122,6 +126,9 @@ class Answering:
             Whether the user asked for it, so that it is done although prompts do not run by themselves.
         """
         work.cancel()
+        if self._sparing.outdated(project, work):
+            # Since then a finished object beside it was deleted, say, or is to be written over.
+            work.ask_anew()
         if work.session is None and not self._open(project, work):
             return
         may = self.auto_run or wanted or work.accept_on_answer
@@ -144,7 +151,9 @@ class Answering:
             predictor = on_square_pixels(loaded.predictor, work.square)
             if self._encoded is None or not self._encoded.fits(rgb, predictor):
                 self._encoded = EncodedImage(rgb, predictor)
-            work.open(self._encoded, self.threshold, self.refinement)
+            finished = self._sparing.pixels(project, work, predictor.options)
+            work.open(self._encoded, self.threshold, self.refinement, finished)
+            self._sparing.note(project, work, predictor.options)
             work.look = project.look
             return True
         if self._preparing is None:

@@ -29,6 +29,7 @@ from napari_iseg.ui._plane_view import locate
 from napari_iseg.ui._protection import Guard
 from napari_iseg.ui._putting_back import PuttingBack
 from napari_iseg.ui._slices import Slices
+from napari_iseg.ui._sparing import Sparing
 from napari_iseg.ui._state import State
 from napari_iseg.ui._undoing import Undoing
 
@@ -98,9 +99,9 @@ class Controller:
     failed = Signal(str)
 
     def __init__(self, viewer: Viewer, workers: Workers, load: Callable[[MethodChoice], Loaded] = load_method) -> None:
-        self.answering = Answering(workers, load)
-        self.include = True
         self.guard = Guard()
+        self.answering = Answering(workers, load, Sparing(self.guard))
+        self.include = True
         self.classes = Classes()
         self._viewer = viewer
         self._closed = False

@@ -115,6 +115,11 @@ class FinishedObjects:
         self._counted: Any = None
         self._highest = 0
 
+    @property
+    def now(self) -> int:
+        """The present moment of the clock: it rises with whatever is written."""
+        return self._clock
+
     def tick(self) -> int:
         """Return the next moment of the clock that orders acceptances, edits and planes that are filled."""
         self._clock += 1

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions.prompts import check_inside
+from napari_iseg.io.finished_pixels import facts_of_finished
 from napari_iseg.planes import AS_IT_IS
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_iseg.inference.encoded_image import EncodedImage
     from napari_iseg.inference.mask_refinement import MaskRefinement
     from napari_iseg.interactions import Prompt
@@ -67,6 +71,9 @@ class PlaneWork:
         Of an object from a file, until it has a session; else None.
     look, square
         How its session looks at the plane, and on which grid if that is another than the plane's.
+    spares
+        State of the finished objects that its session knows of, see :class:`napari_iseg.ui._sparing.Sparing`; None
+        while that is not known.
     """
 
     def __init__(self, plane: PlaneAddress, shape: tuple[int, int], session: Session | None = None) -> None:
@@ -94,6 +101,7 @@ class PlaneWork:
         self.refinement: MaskRefinement | None = None
         self.look = AS_IT_IS
         self.square: SquarePixels | None = None
+        self.spares: Any = None
         self._answered: tuple[int, ...] | None = None
         self._resumed: tuple[Prompt, ...] = ()
 
@@ -112,7 +120,9 @@ class PlaneWork:
     @property
     def seen_as(self) -> dict[str, Any]:
         """What a session file needs to know of how the plane was shown to the method; empty where as it is."""
-        return {**self.look.facts(), **(self.square.facts() if self.square is not None else {})}
+        spared = facts_of_finished(self.session.finished, self.session.spared) if self.session is not None else {}
+        shown_as = self.square.facts() if self.square is not None else {}
+        return {**self.look.facts(), **shown_as, **spared}
 
     @property
     def pending(self) -> bool:
@@ -180,9 +190,25 @@ class PlaneWork:
         self._resumed, self._answered = prompts, answered
         self.threshold, self.refinement = threshold, refinement
 
-    def open(self, encoded: EncodedImage, threshold: float, refinement: MaskRefinement) -> None:
-        """Start the session and give it every step that was made meanwhile, each its own undo step."""
-        self.session = Session(encoded.image, encoded.predictor, encoded=encoded)
+    def open(
+        self,
+        encoded: EncodedImage,
+        threshold: float,
+        refinement: MaskRefinement,
+        finished: NDArray[np.bool_] | None = None,
+    ) -> None:
+        """Start the session and give it every step that was made meanwhile, each its own undo step.
+
+        Parameters
+        ----------
+        encoded
+            The plane, with the predictor that answers.
+        threshold, refinement
+            From probabilities to the mask, where the object has none of its own.
+        finished
+            (H, W) bool, pixels of finished objects that it spares; None for none.
+        """
+        self.session = Session(encoded.image, encoded.predictor, encoded=encoded, finished=finished)
         self.session.threshold = threshold if self.threshold is None else self.threshold
         self.session.refinement = refinement if self.refinement is None else self.refinement
         given = len(self._resumed)

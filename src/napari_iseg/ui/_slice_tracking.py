@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from napari_iseg.inference.propagation import Filling
     from napari_iseg.ui._loading import Loaded
     from napari_iseg.ui._method_choice import MethodChoice
     from napari_iseg.ui._plane_work import PlaneWork
@@ -82,14 +83,14 @@ class SliceTracking:
 
     def between(self, known: Mapping[int, NDArray[np.bool_]], gaps: Sequence[tuple[int, int]]) -> Iterator[Found]:
         """Fill the planes between two that are known, for each of some gaps; in any thread."""
-        correct = bool(gaps) and self._tracker.corrects_well(known)
+        filling = self._tracker.best_filling(known) if gaps else "method"
         for gap in gaps:
             ends = {position: known[position] for position in gap}
-            making = self._making(ends, corrected=correct)
-            for found in self._tracker.interpolate(ends, range(gap[0] + 1, gap[1]), correct=correct):
+            making = self._making(ends, filling)
+            for found in self._tracker.interpolate(ends, range(gap[0] + 1, gap[1]), filling=filling):
                 yield found, making
 
-    def _making(self, known: Mapping[int, NDArray[np.bool_]], *, corrected: bool = True) -> SliceMaking:
+    def _making(self, known: Mapping[int, NDArray[np.bool_]], filling: Filling = "method") -> SliceMaking:
         start = {position: mask_digest(mask) for position, mask in known.items()}
         made = SliceMaking(
             moment=self._moment,
@@ -98,8 +99,9 @@ class SliceTracking:
             least_confidence=self._options.least_confidence,
             pixel_size=self._pixel_size,
             facts=self._facts,
+            edges=filling == "edges",
         )
-        if self._choice is None or self._predictor is None or not corrected:
+        if self._choice is None or self._predictor is None or filling != "method":
             return made
         options = self._predictor.options
         return replace(

@@ -260,7 +260,7 @@ class Slices(ObjectSteps):
             fact = slices.planes.get(work.plane.position(slices.axis))
             source = f"object {record.label}, {fact.origin if fact is not None else 'as it is'}"
             before = prompts_of(fact, record, work.plane)
-            opened.edit((*before, MaskPrompt(mask, source=source, carried=True)))
+            opened.edit((*before, MaskPrompt(mask, source=source)))
         project.put_work(opened)
         project.layers.preview(work.plane, mask)
         return opened

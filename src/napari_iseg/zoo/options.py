@@ -141,6 +141,11 @@ class NetworkOptions(Options):
         "With graph_cut: a click in the middle of a wrong part, such as a neighbour that touches the object, takes all "
         "of this part off, unless the method is sure of it",
     )
+    spare_finished: bool = option(
+        True,
+        "With graph_cut: what belongs to a finished object is no part of a new one, and the cut knows that, as long as "
+        "finished objects are kept",
+    )
     brighten_cut: bool = option(
         True,
         "With graph_cut: the cut sees the square root of a plane's values where most of it is dark, as fluorescence "
