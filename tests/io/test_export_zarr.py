@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import time
 import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -16,6 +18,7 @@ from ome_zarr.reader import Reader
 from napari_iseg.errors import ExportError
 from napari_iseg.io.export_formats import export_labels
 from napari_iseg.io.exported import ExportedLabels, ExportedObject
+from napari_iseg.io.files import remove_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,3 +148,20 @@ def test_a_full_disk_leaves_the_earlier_labels(inside: bool, tmp_path: Path) -> 
         export_labels(store, ExportedLabels(good[::-1]))
     np.testing.assert_array_equal(zarr.open_group(str(written), mode="r")["s0"][:], good)
     assert [entry.name for entry in tmp_path.iterdir()] == [store.name]
+
+
+def test_threads_that_still_write_do_not_leave_a_folder_behind(tmp_path: Path) -> None:
+    folder = tmp_path / "half.zarr"
+    (folder / "s0").mkdir(parents=True)
+
+    def write_late() -> None:
+        for number in range(5):
+            time.sleep(0.1)
+            (folder / "s0").mkdir(parents=True, exist_ok=True)
+            (folder / "s0" / f"c{number}").write_bytes(b"late")
+
+    writer = threading.Thread(target=write_late)
+    writer.start()
+    remove_folder(folder, quiet=False)
+    writer.join()
+    assert not folder.exists()

@@ -28,6 +28,7 @@ __all__ = [
 ]
 
 _REMOVALS = 40
+_LOOKS = 10
 
 
 def ending(path: Path) -> str:
@@ -150,17 +151,31 @@ def replacing_folder(path: str | Path, is_ours: Callable[[Path], bool]) -> Itera
         yield temporary
         swap_folder(temporary, target)
     except OSError as error:
+        remove_folder(temporary, quiet=False)
         reason = error.strerror or "the system refused"
         raise ExportError(f"{target} cannot be written ({reason}); choose another folder or make room.") from error
     finally:
         remove_folder(temporary)
 
 
-def remove_folder(folder: Path) -> None:
-    """Remove a folder that other threads may still write into for a moment, as those of a failed Zarr do."""
+def remove_folder(folder: Path, quiet: bool = True) -> None:
+    """Remove a folder, which need not be there.
+
+    Parameters
+    ----------
+    folder
+        What to remove.
+    quiet
+        Whether nobody writes into it any more. Threads of a Zarr that failed still do for a moment, and make the folder
+        again; it then counts as removed once it has stayed away for half a second.
+    """
+    if not folder.exists():
+        return
+    away = 0
     for _ in range(_REMOVALS):
         shutil.rmtree(folder, ignore_errors=True)
-        if not folder.exists():
+        away = 0 if folder.exists() else away + 1
+        if away > (0 if quiet else _LOOKS):
             return
         time.sleep(0.05)
 

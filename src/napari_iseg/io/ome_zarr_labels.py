@@ -121,6 +121,7 @@ def _write_into(
                 (temporary / "labels" / file).replace(store / "labels" / file)
         _consolidate(store)
     except OSError as error:
+        remove_folder(temporary, quiet=False)
         reason = error.strerror or "the system refused"
         raise ExportError(f"{target} cannot be written ({reason}); export to a store of its own.") from error
     finally:
