@@ -125,11 +125,11 @@ def _settle() -> None:
 
 
 def _parse() -> argparse.Namespace:
-    from napari_iseg import METHODS
+    from napari_iseg.zoo import DEFAULT_METHOD, METHODS
 
     parser = argparse.ArgumentParser(description="Open napari with one object of a sample image clicked.")
     parser.add_argument("--sample", default="cell", choices=["cell", "gland"])
-    parser.add_argument("--method", default="cfr-icl", choices=list(METHODS))
+    parser.add_argument("--method", default=DEFAULT_METHOD, choices=list(METHODS))
     parser.add_argument("--clicks", type=int, default=1, help="how many of the sample's clicks")
     parser.add_argument("--unattended", action="store_true", help="write everything into the output folder and end")
     parser.add_argument("--output", type=Path, default=Path("demo_output"))

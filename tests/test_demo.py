@@ -13,6 +13,7 @@ import pytest
 
 from napari_iseg.io import read_image
 from napari_iseg.io.samples import find_sample
+from napari_iseg.zoo import DEFAULT_METHOD
 
 DEMO = Path(__file__).resolve().parents[1] / "sample_data" / "demo.py"
 
@@ -29,7 +30,7 @@ def test_demo_writes_a_good_mask_and_how_it_was_made(tmp_path: Path) -> None:
     assert f"{iou:.3f}" in done.stdout
     np.testing.assert_array_equal(read_image(tmp_path / "labels.nii.gz").data > 0, mask)
     [thing] = json.loads((tmp_path / "session.json").read_text())["objects"]
-    assert thing["method"] == "cfr-icl"
+    assert thing["method"] == DEFAULT_METHOD
     assert [(prompt["row"], prompt["column"]) for prompt in thing["prompts"]] == [
         (sample.clicks[0].row, sample.clicks[0].column)
     ]

@@ -4,7 +4,7 @@ In a notebook::
 
     import napari_iseg
 
-    session = napari_iseg.open_session(image, method="cfr-icl")  # (H, W) or (H, W, 3) array
+    session = napari_iseg.open_session(image, method="focalclick-xl")  # (H, W) or (H, W, 3) array
     session.add(napari_iseg.Click(row=120, column=88, positive=True))
     session.mask, session.probability, session.undo(), session.redo()
 

@@ -20,6 +20,7 @@ from napari_iseg.cli.given import (
 from napari_iseg.cli.licences import show_licence
 from napari_iseg.cli.outputs import Outputs
 from napari_iseg.errors import PromptError
+from napari_iseg.zoo import DEFAULT_METHOD
 
 __all__ = ["segment"]
 
@@ -29,7 +30,7 @@ def segment(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Label file: .tif, .png, .nii, .nii.gz, .mha or .nrrd.")
     ],
-    method: Annotated[str, typer.Option(help="A method of `napari-iseg methods`.")] = "cfr-icl",
+    method: Annotated[str, typer.Option(help="A method of `napari-iseg methods`.")] = DEFAULT_METHOD,
     weights: Annotated[str | None, typer.Option(help="Known weights, a .safetensors or a released .pth file.")] = None,
     axis: Annotated[int, typer.Option(help="Volume: the axis that the planes lie across.")] = 0,
     plane: Annotated[int | None, typer.Option(help="Volume: which plane, from 0. The middle one if left out.")] = None,

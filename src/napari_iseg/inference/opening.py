@@ -9,7 +9,7 @@ from napari_iseg.errors import OptionError, WeightsError
 from napari_iseg.inference.session import Session
 from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.planes import SquarePixels, to_rgb
-from napari_iseg.zoo import find_method, make_options
+from napari_iseg.zoo import DEFAULT_METHOD, find_method, make_options
 from napari_iseg.zoo.weights import best_options, find_weights
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ __all__ = ["change_options", "choose_device", "make_predictor", "open_session", 
 
 
 def make_predictor(
-    method: str = "cfr-icl",
+    method: str = DEFAULT_METHOD,
     *,
     weights: str | Path | None = None,
     device: str = "auto",
@@ -86,7 +86,7 @@ def options_for(method: str, weights: str | Path | None = None, options: Mapping
 
 def open_session(
     image: np.ndarray,
-    method: str = "cfr-icl",
+    method: str = DEFAULT_METHOD,
     *,
     weights: str | Path | None = None,
     device: str = "auto",

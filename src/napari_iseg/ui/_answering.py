@@ -17,7 +17,7 @@ from napari_iseg.ui._loading import with_options
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._plane_view import full_data
 from napari_iseg.ui._square_pixels import square_pixels
-from napari_iseg.zoo import METHODS
+from napari_iseg.zoo import DEFAULT_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,7 +73,7 @@ class Answering:
     failed = Signal(str)
 
     def __init__(self, workers: Workers, load: Callable[[MethodChoice], Loaded], sparing: Sparing) -> None:
-        self.choice = MethodChoice(next(iter(METHODS)))
+        self.choice = MethodChoice(DEFAULT_METHOD)
         self.threshold = self.choice.options.threshold
         self.refinement = USUAL
         self.auto_run = True
