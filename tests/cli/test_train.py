@@ -77,7 +77,9 @@ def test_train_then_resume_then_segment(run: Run, folder: Path, flat: Path, tmp_
     assert done.code == 0, done.err
     assert weights.stat().st_mtime_ns > first
     assert f"{command} 3\n" in (output / "mini.md").read_text()
-    done = run("segment", flat, "-o", tmp_path / "out.tif", "--weights", weights, "--click", "17,33,+")
+    done = run(
+        "segment", flat, "-o", tmp_path / "out.tif", "--method", "cfr-icl", "--weights", weights, "--click", "17,33,+"
+    )
     assert done.code == 0, done.err
     assert imageio.imread(tmp_path / "out.tif").shape == (41, 57)
 

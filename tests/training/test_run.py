@@ -111,7 +111,7 @@ def test_every_lesson_teaches_its_network(method: str, loss: str) -> None:
 def test_a_method_without_a_lesson_says_which_have_one() -> None:
     with pytest.raises(IsegError, match=r"'random-walker' has no network to train"):
         replace(RECIPE, method="random-walker").family  # noqa: B018
-    with pytest.raises(IsegError, match=r"these can: cfr-icl, "):
+    with pytest.raises(IsegError, match=r"these can: focalclick-xl, cfr-icl, "):
         make_lesson(torch.nn.Identity(), replace(RECIPE, method="random-walker"))
 
 

@@ -12,6 +12,7 @@ from qtpy.QtCore import Qt
 from napari_iseg.interactions import Click
 from napari_iseg.ui._layers import WorkLayers
 from napari_iseg.ui._plane_view import shown_plane
+from napari_iseg.zoo import DEFAULT_METHOD
 
 from .conftest import DISCS, FloodPredictor, Hand, disc, nearly  # noqa: TID252 - the tests are no package
 
@@ -264,7 +265,7 @@ def test_method_change_asks_again(open_hand: Callable[..., Hand], discs: np.ndar
     hand.widget.method.method_box.setCurrentIndex(index)
     hand.widget.method.method_box.activated.emit(index)
     hand.wait()
-    assert set(made) == {"cfr-icl", "random-walker"}
+    assert set(made) == {DEFAULT_METHOD, "random-walker"}
     assert made["random-walker"].asked[-1] == hand.widget.controller.work.prompts
     assert np.array_equal(hand.mask, before)
     hand.undo()

@@ -160,7 +160,7 @@ def test_the_form_of_options_is_made_when_it_is_unfolded(open_hand: Callable[...
     assert options.findChildren(QFormLayout) == []
     options.folded.expand()
     assert len(options.findChildren(QFormLayout)) == 1
-    assert options.row("flip").native.isVisible()
+    assert options.row("graph_cut").native.isVisible()
 
 
 class _HeldPredictor(FloodPredictor):

@@ -18,7 +18,7 @@ from napari_iseg.models.simpleclick import FAMILY
 from napari_iseg.ui._loading import Loaded
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._method_form import TOOLTIP
-from napari_iseg.zoo import METHODS
+from napari_iseg.zoo import DEFAULT_METHOD, METHODS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -112,15 +112,17 @@ def test_a_changed_option_asks_again_and_shares_the_network(open_hand: Callable[
     hand.wait()
     session = hand.widget.controller.work.session
     first, network = session.probability.copy(), session.predictor.network
-    row = hand.widget.options.row("flip")
+    row = hand.widget.options.row("graph_cut")
     assert isinstance(row.native, QCheckBox)
     row.native.click()
-    hand.qtbot.waitUntil(lambda: hand.widget.controller.answering.choice.changes == (("flip", False),), timeout=5000)
+    hand.qtbot.waitUntil(
+        lambda: hand.widget.controller.answering.choice.changes == (("graph_cut", False),), timeout=5000
+    )
     hand.wait()
     session = hand.widget.controller.work.session
-    assert session.predictor.options.flip is False
+    assert session.predictor.options.graph_cut is False
     assert session.predictor.network is network
-    assert loaded == [MethodChoice("cfr-icl")]
+    assert loaded == [MethodChoice(DEFAULT_METHOD)]
     assert not np.array_equal(session.probability, first)
     hand.widget.options.reset()
     hand.wait()
@@ -136,6 +138,7 @@ def test_weights_from_a_file_answer_and_are_named(
     file = tmp_path / "mine.safetensors"
     FAMILY.save(file, seeded_network(TINY), {})
     hand = open_hand(discs, load=load_method)
+    hand.widget.controller.choose_method("cfr-icl")
     hand.widget.method.use_file(file)
     hand.wait()
     assert hand.widget.method.weights_box.currentText() == "mine.safetensors"
@@ -173,7 +176,7 @@ def test_a_session_of_changed_options_is_the_same_session(
 
     hand = open_hand(discs, load=load_method)
     controller = hand.widget.controller
-    controller.use(controller.answering.choice.with_options({"flip": False, "min_crop": 40}))
+    controller.use(controller.answering.choice.with_options({"graph_cut": False, "min_crop": 40}))
     hand.click(*DISCS[2])
     hand.wait()
     expected = controller.work.session.mask.copy()
@@ -186,7 +189,7 @@ def test_a_session_of_changed_options_is_the_same_session(
     again.widget.panel._accept()
     assert np.array_equal(np.asarray(again.layer("Objects").data) > 0, expected)
     record = again.widget.controller.finished[0]
-    assert record.choice.changes == (("flip", False), ("min_crop", 40))
+    assert record.choice.changes == (("graph_cut", False), ("min_crop", 40))
 
 
 def test_terms_of_released_weights_are_said_once_before_they_are_used(
@@ -195,6 +198,7 @@ def test_terms_of_released_weights_are_said_once_before_they_are_used(
     from napari_iseg.ui._loading import load_method
 
     hand = open_hand(discs, load=load_method)
+    hand.widget.controller.choose_method("cfr-icl")
     # The name that the authors gave to ViT-B; a small network does as well.
     file = save_simpleclick(tmp_path / "sbd_vit_base.pth")
     for _ in range(2):
