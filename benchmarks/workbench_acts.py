@@ -206,8 +206,11 @@ def many_objects(count: int, folder: Path, method: str) -> dict[str, Any]:
     if method:
         widget.controller.choose_method(method)
         wait_until(lambda: _is_quiet(widget), _PATIENCE)
-    hand.press(Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier, "Ctrl+R (whole image)")
+    hand.press(Qt.Key.Key_R, Qt.KeyboardModifier.ControlModifier, "Ctrl+R (all of it on the canvas)")
     pause(500)
+    # As Shift and the wheel do: a disc is half as wide as its square, and a third of the frame is good.
+    while widget.field.can_be_set and max(widget.field.size) > 1.5 * len(plane) / side:
+        widget.field.resize(-1)
     places = centres(reference, count)
     # The first ones fill what is filled once: kernels, caches, textures.
     warm = min(10, count // 10)
