@@ -14,6 +14,7 @@ from napari_iseg.inference.replaying import replay
 from napari_iseg.io import read_session
 from napari_iseg.io.autosave_file import read_autosave
 from napari_iseg.io.autosave_places import every_autosave
+from napari_iseg.io.session_labels import mask_digest
 from napari_iseg.io.session_slices import ObjectSlices
 from napari_iseg.planes.shapes import interpolate_shapes
 from napari_iseg.ui._object_columns import COLUMNS
@@ -191,8 +192,7 @@ def test_planes_between_two_clicked_ones_are_filled_by_their_shapes(hand: Hand) 
     assert slices.planes is not None
     assert slices.planes.prompted == [FIRST, LAST]
     for plane in range(FIRST + 1, LAST):
-        expected = interpolate_shapes(found[FIRST], found[LAST], (plane - FIRST) / (LAST - FIRST))
-        assert np.array_equal(found[plane], expected)
+        assert np.array_equal(found[plane], interpolate_shapes({FIRST: found[FIRST], LAST: found[LAST]}, plane))
     assert dice(found, tube()) > 0.97
 
 
@@ -327,6 +327,37 @@ def test_where_shapes_fit_the_clicked_planes_better_the_method_stays_out(
     done = replay(read_session(tmp_path / "straight.iseg.json"), straight, lambda _item: predictor, None)
     assert [one.trouble for one in done.objects] == [""]
     assert np.array_equal(done.labels, objects(hand))
+
+
+def test_planes_between_bend_with_the_clicked_ones_beyond_and_come_again(
+    hand: Hand, volume: np.ndarray, tmp_path: Path, predictor: FloodPredictor
+) -> None:
+    carried(hand)
+    hand.widget.slices.refine_box.setChecked(False)
+    for plane in (FIRST, 10, LAST):
+        click(hand, plane, 40, 55 + plane)
+        wait(hand)
+    before = objects(hand).copy()
+    # Larger on the last plane: the shapes before plane 10 may bend with it, those before the middle do not.
+    click(hand, LAST, 40, 50 + LAST + 16)
+    wait(hand)
+    after = objects(hand)
+    slices = hand.widget.controller.slices.planes
+    assert slices is not None
+    assert slices.prompted == [FIRST, MIDDLE, 10, LAST]
+    assert not np.array_equal(after[LAST], before[LAST])
+    assert np.array_equal(after[: MIDDLE + 1], before[: MIDDLE + 1])
+    known = {plane: after[plane] == 1 for plane in slices.prompted}
+    for plane in (MIDDLE + 1, 9):
+        assert np.array_equal(after[plane] == 1, interpolate_shapes(known, plane))
+        made = slices.planes[plane].made
+        assert made is not None
+        assert made.start == {place: mask_digest(mask) for place, mask in known.items()}
+    hand.widget.save_session(tmp_path / "bent.iseg.json")
+    hand.qtbot.waitUntil((tmp_path / "bent.iseg.json").exists, timeout=10000)
+    done = replay(read_session(tmp_path / "bent.iseg.json"), volume, lambda _item: predictor, None)
+    assert [one.trouble for one in done.objects] == [""]
+    assert np.array_equal(done.labels, after)
 
 
 def test_the_table_says_its_volume_beside_its_voxels(

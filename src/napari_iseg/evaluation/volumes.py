@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -21,6 +20,7 @@ from napari_iseg.inference.propagation import Propagation, Tracker
 from napari_iseg.inference.session import Session
 from napari_iseg.interactions import Click, MaskPrompt, iou, next_click
 from napari_iseg.planes import to_rgb
+from napari_iseg.planes.shapes import gaps_around
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -290,13 +290,15 @@ class _Filling:
         tracker = Tracker(user.planes, self._predictor, self._options, pixel_size=self._pixel_size)
         newest, known = user.corrected[-1], sorted(user.corrected)
         masks = {plane: user.volume[plane].copy() for plane in known}
-        gaps = [(first, last) for first, last in pairwise(known) if newest in (first, last)]
+        gaps = gaps_around(known, newest)
         filling = tracker.best_filling(masks) if gaps else "method"
         for first, last in gaps:
             if masks[first].any() and masks[last].any():
-                ends = {first: masks[first], last: masks[last]}
-                for found in tracker.interpolate(ends, range(first + 1, last), filling=filling):
+                for found in tracker.interpolate(masks, range(first + 1, last), filling=filling):
                     user.volume[found.position] = found.mask
+            elif newest not in (first, last):
+                # Nothing is known there that was not known before.
+                continue
             elif masks[first].any():
                 self._follow(tracker, first, range(first + 1, last))
             else:

@@ -183,7 +183,8 @@ class Tracker:
         known
             Position to mask, (H, W) bool.
         positions
-            The planes to fill; the nearest known plane on either side says what lies there.
+            The planes to fill; the two nearest known planes on either side say what lies there
+            (:func:`napari_iseg.planes.shapes.interpolate_shapes`).
         filling
             What corrects the shape that lies between, see :meth:`best_filling`; the method, if there is one.
 
@@ -205,7 +206,7 @@ class Tracker:
             if not 0 < right < len(places):
                 raise ValueError(f"plane {position} does not lie between known planes")
             first, last = int(places[right - 1]), int(places[right])
-            shape = interpolate_shapes(known[first], known[last], (position - first) / (last - first), self._pixel_size)
+            shape = interpolate_shapes(known, position, self._pixel_size)
             if not shape.any():
                 yield SliceMask(position, shape, 1.0, "interpolated")
                 continue
@@ -216,7 +217,7 @@ class Tracker:
     def best_filling(self, known: Mapping[int, NDArray[np.bool_]]) -> Filling:
         """Return what brings shapes between planes nearest to the object, as far as the known planes tell.
 
-        Each known plane between two others is left out in turn, and filled from these two in each way.
+        Each known plane between two others is left out in turn, and filled from the others in each way.
 
         Parameters
         ----------
@@ -238,9 +239,9 @@ class Tracker:
             return "shape"
         found = dict.fromkeys(_FILLINGS, 0.0)
         places = sorted(place for place, mask in known.items() if mask.any())
-        for first, middle, last in zip(places, places[1:], places[2:], strict=False):
-            fraction = (middle - first) / (last - first)
-            shape = interpolate_shapes(known[first], known[last], fraction, self._pixel_size)
+        for middle in places[1:-1]:
+            others = {place: mask for place, mask in known.items() if place != middle}
+            shape = interpolate_shapes(others, middle, self._pixel_size)
             if shape.any():
                 image = self._plane(middle)
                 looks = Appearance.of(shape, image)

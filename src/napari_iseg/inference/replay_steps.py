@@ -138,7 +138,7 @@ def fill(
         threshold=making.threshold,
     )
     if len(known) > 1:
-        inside = [place for place in sorted(step.planes) if min(known) < place < max(known)]
+        inside = [place for place in sorted(step.planes) if min(known) < place < max(known) and place not in known]
         filling: Filling = "edges" if making.edges else "method"
         return {one.position: one.mask for one in tracker.interpolate(known, inside, filling=filling)}
     ((start, mask),) = known.items()

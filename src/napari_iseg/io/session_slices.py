@@ -28,8 +28,8 @@ class SliceMaking:
         When, on the clock that orders everything that was written into the labels of this image.
     start
         Position to digest of the object's mask there then, see :func:`napari_iseg.io.session_labels.mask_digest`: the
-        plane from which the object was carried on, or those between which planes were filled. Empty where the user
-        prompted.
+        plane from which the object was carried on, or those that told what lies between two of them. Empty where the
+        user prompted.
     method, weights, options, threshold
         What answered, as for :class:`~napari_iseg.io.session_file.SavedObject`; no method where the object was carried
         without one.
@@ -163,6 +163,10 @@ class ObjectSlices:
         said = (*self.prompted, *self.ends)
         below, above = (place for place in said if place < position), (place for place in said if place > position)
         return max(below, default=None), min(above, default=None)
+
+    def origins(self, positions: range) -> set[str]:
+        """Return in which ways the object came about on some positions; nothing where it is on none of them."""
+        return {fact.origin for position, fact in self.planes.items() if position in positions}
 
     def facts(self) -> dict[str, Any]:
         """Return them as JSON values; what made several planes is told once."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy.interpolate import PchipInterpolator
 from scipy.ndimage import center_of_mass, distance_transform_edt, shift
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
-__all__ = ["bounding_slices", "interpolate_shapes", "signed_distance"]
+__all__ = ["bounding_slices", "gaps_around", "interpolate_shapes", "planes_around", "signed_distance"]
+
+# How much of the way of its centre a shape moves before it is averaged. On planes left out of five sets of volumes
+# (every 2nd to 10th known; hippocampi, neurons, cords, spleen, lesions) a quarter to three quarters were best.
+_SHARE_OF_WAY = 0.5
 
 
 def signed_distance(mask: NDArray[np.bool_], pixel_size: Sequence[float] = (1.0, 1.0)) -> NDArray[np.float32]:
@@ -40,55 +47,110 @@ def signed_distance(mask: NDArray[np.bool_], pixel_size: Sequence[float] = (1.0,
 
 
 def interpolate_shapes(
-    first: NDArray[np.bool_],
-    last: NDArray[np.bool_],
-    fraction: float,
+    known: Mapping[int, NDArray[np.bool_]],
+    position: float,
     pixel_size: Sequence[float] = (1.0, 1.0),
 ) -> NDArray[np.bool_]:
-    """Return the shape that lies between two shapes.
+    """Return the shape of an object between planes where its shape is known.
 
-    The signed distances of the two are averaged after their centres of mass have been brought to the place between
-    (Raya and Udupa, IEEE TMI 1990; the shift keeps objects that move faster than their own width from vanishing).
+    Signed distances are interpolated (Raya and Udupa, IEEE TMI 1990) by the monotone cubic of Fritsch and Carlson (SIAM
+    J. Numer. Anal. 1980) through two planes on either side, so that the surface bends as it does there; linearly where
+    no more than two are known. Before, the shapes move half of the way to where the centre of mass is at the position,
+    or all of it between two planes only, and where they would not overlap otherwise: an object that moves faster than
+    its own width does not vanish.
 
     Parameters
     ----------
-    first, last
-        (H, W) bool, on the planes before and after.
-    fraction
-        Where it lies: 0 at ``first``, 1 at ``last``; in physical distance where planes are not equally far apart.
+    known
+        Position to mask, (H, W) bool, with planes on either side of ``position`` or there. Those beyond a plane without
+        the object do not count.
+    position
+        Where, on the same axis.
     pixel_size
         (row, column) size of a pixel.
 
     Returns
     -------
     numpy.ndarray
-        (H, W) bool; empty where one of the two is empty and ``fraction`` is nearer to that one, else the other.
+        (H, W) bool; where one of the two planes beside the position is empty, the other one up to half of the way.
 
     Raises
     ------
     ValueError
-        If the masks differ in shape or ``fraction`` is outside [0, 1].
+        If the masks differ in shape, or there is no plane on one of the sides.
     """
-    if first.shape != last.shape:
-        raise ValueError(f"the masks have the shapes {first.shape} and {last.shape}")
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"the fraction must lie in [0, 1], not {fraction}")
-    if not first.any() or not last.any():
-        return (first if fraction < 0.5 else last).copy()
-    # All of it happens in the box of both and what they move.
-    rows, columns = bounding_slices(first | last, margin=2)
-    centres = [np.asarray(center_of_mass(mask[rows, columns])) for mask in (first, last)]
-    middle = (1 - fraction) * centres[0] + fraction * centres[1]
-    blended = np.zeros((rows.stop - rows.start, columns.stop - columns.start), np.float32)
-    for mask, centre, weight in ((first, centres[0], 1 - fraction), (last, centres[1], fraction)):
-        distance = signed_distance(mask[rows, columns], pixel_size)
-        if np.isinf(distance).any():
-            # The object fills its box: the shape of one pixel more has an outline.
-            distance = signed_distance(np.pad(mask[rows, columns], 1), pixel_size)[1:-1, 1:-1]
-        blended += weight * shift(distance, middle - centre, order=1, mode="nearest")
-    between = np.zeros(first.shape, bool)
-    between[rows, columns] = blended > 0
+    if len({mask.shape for mask in known.values()}) > 1:
+        raise ValueError(f"the masks have the shapes {sorted({mask.shape for mask in known.values()})}")
+    first = max((place for place in known if place <= position), default=None)
+    last = min((place for place in known if place >= position), default=None)
+    if first is None or last is None:
+        raise ValueError(f"plane {position} does not lie between known planes")
+    if first == last or not known[first].any() or not known[last].any():
+        return known[last if position - first >= last - position else first].copy()
+    places = [place for place in planes_around(known, (first, last)) if known[place].any()]
+    return _between([known[place] for place in places], places, position, pixel_size)
+
+
+def planes_around(known: Iterable[int], gap: tuple[int, int]) -> list[int]:
+    """Return the planes that :func:`interpolate_shapes` looks at for positions between two neighbouring known ones.
+
+    Parameters
+    ----------
+    known
+        All known positions.
+    gap
+        Two of them with no other one between.
+    """
+    places = sorted(known)
+    at = places.index(gap[0])
+    return places[max(at - 1, 0) : at + 3]
+
+
+def gaps_around(known: Iterable[int], position: int) -> list[tuple[int, int]]:
+    """Return the pairs of neighbouring known positions between which shapes change with the one at a known position."""
+    pairs = pairwise(sorted(known))
+    return [pair for pair in pairs if position in planes_around(known, pair)]
+
+
+def _between(
+    masks: Sequence[NDArray[np.bool_]], places: Sequence[int], position: float, pixel_size: Sequence[float]
+) -> NDArray[np.bool_]:
+    """Interpolate shapes on two planes, or smoothly on more; none is empty."""
+    # All of it happens in the box of all and what they move.
+    rows, columns = bounding_slices(np.any(masks, axis=0), margin=2)
+    parts = [mask[rows, columns] for mask in masks]
+    centres = np.array([center_of_mass(part) for part in parts])
+    distances = [_finite_distance(part, pixel_size) for part in parts]
+    ways = _along(places, centres, position) - centres
+    moved = _moved(distances, ways if len(places) == 2 else _SHARE_OF_WAY * ways)
+    at = bisect_right(places, position)
+    if not (moved[at - 1 : at + 1] > 0).all(axis=0).any():
+        moved = _moved(distances, ways)
+    between = np.zeros(masks[0].shape, bool)
+    between[rows, columns] = _along(places, moved, position) > 0
     return between
+
+
+def _moved(distances: Sequence[NDArray[np.float32]], ways: NDArray[np.float64]) -> NDArray[np.float32]:
+    moved = [shift(one, way, order=1, mode="nearest") for one, way in zip(distances, ways, strict=True)]
+    return np.stack(moved)
+
+
+def _along(places: Sequence[int], values: NDArray[np.floating], position: float) -> NDArray[np.floating]:
+    """Interpolate values along their first axis: linearly between two places, smoothly through more."""
+    if len(places) > 2:
+        found: NDArray[np.floating] = PchipInterpolator(places, values)(position)
+        return found
+    fraction = (position - places[0]) / (places[1] - places[0])
+    return (1 - fraction) * values[0] + fraction * values[1]
+
+
+def _finite_distance(part: NDArray[np.bool_], pixel_size: Sequence[float]) -> NDArray[np.float32]:
+    distance = signed_distance(part, pixel_size)
+    if np.isinf(distance).any():
+        # The object fills its box: the shape of one pixel more has an outline.
+        distance = signed_distance(np.pad(part, 1), pixel_size)[1:-1, 1:-1]
+    return distance
 
 
 def bounding_slices(mask: NDArray[np.bool_], margin: int = 0) -> tuple[slice, slice]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from napari_iseg.inference.square_predictor import on_square_pixels
 from napari_iseg.io.session_labels import mask_digest
 from napari_iseg.io.session_slices import SliceMaking
+from napari_iseg.planes.shapes import planes_around
 from napari_iseg.ui._plane_view import full_data
 from napari_iseg.ui._saved import plain_options
 from napari_iseg.ui._square_pixels import square_pixels
@@ -85,9 +86,9 @@ class SliceTracking:
         """Fill the planes between two that are known, for each of some gaps; in any thread."""
         filling = self._tracker.best_filling(known) if gaps else "method"
         for gap in gaps:
-            ends = {position: known[position] for position in gap}
-            making = self._making(ends, filling)
-            for found in self._tracker.interpolate(ends, range(gap[0] + 1, gap[1]), filling=filling):
+            around = {position: known[position] for position in planes_around(known, gap)}
+            making = self._making(around, filling)
+            for found in self._tracker.interpolate(around, range(gap[0] + 1, gap[1]), filling=filling):
                 yield found, making
 
     def _making(self, known: Mapping[int, NDArray[np.bool_]], filling: Filling = "method") -> SliceMaking:

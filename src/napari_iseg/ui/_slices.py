@@ -15,6 +15,7 @@ from psygnal import Signal
 from napari_iseg.errors import PromptError
 from napari_iseg.interactions import MaskPrompt
 from napari_iseg.io.session_slices import PROMPTED, ObjectSlices, SliceFact
+from napari_iseg.planes.shapes import gaps_around
 from napari_iseg.ui._edit_history import Edit, Fact, PixelChange
 from napari_iseg.ui._object_steps import ObjectSteps
 from napari_iseg.ui._plane_work import PlaneWork
@@ -335,11 +336,16 @@ class Slices(ObjectSteps):
     def _fill_around(
         self, project: Project, work: PlaneWork, record: FinishedObject, slices: ObjectSlices, position: int
     ) -> None:
-        """Fill the planes up to the next prompted ones on both sides; beyond the outermost follow the object."""
+        """Fill the planes around anew that lie between prompted ones; beyond the outermost follow the object."""
         lower, upper = slices.bounds(position)
         own = slices.prompted
-        gaps = [(lower, position)] if lower is not None and lower in own else []
-        gaps += [(position, upper)] if upper is not None and upper in own else []
+        # Further off, what was interpolated bends with the shape here.
+        gaps = [
+            (first, last)
+            for first, last in gaps_around(own, position)
+            if slices.bounds(first)[1] == last
+            and (position in (first, last) or slices.origins(range(first + 1, last)) == {"interpolated"})
+        ]
         beyond = []
         # Not where nobody ever sent it.
         if lower not in own and (upper in own or lower is not None or any(p < position for p in slices.planes)):
