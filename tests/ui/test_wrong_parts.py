@@ -13,6 +13,7 @@ from napari_iseg.cli import main
 from napari_iseg.ui._loading import load_method
 from napari_iseg.ui._method_choice import MethodChoice
 from napari_iseg.ui._protection import Protection
+from napari_iseg.zoo import find_method
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,6 +116,13 @@ def test_a_new_object_spares_finished_ones_until_they_are_gone(
     one = hand.mask.copy()
     assert iou(one, OWN) > 0.85
     assert not (one & other).any()
+    # The other networks spare it as well; the methods without a cut of ours may answer as they like.
+    panel = hand.widget.proposals
+    panel.all_button.click()
+    hand.qtbot.waitUntil(lambda: not panel._candidates.asking, timeout=60000)
+    asked = {each.method: each.mask for each in panel._candidates.shown if find_method(each.method).family}
+    assert {"cfr-icl", "focalclick-xl"} <= set(asked)
+    assert not any((mask & other).any() for mask in asked.values())
     session = tmp_path / "two.iseg.json"
     hand.press(Qt.Key.Key_Q)
     hand.wait()

@@ -138,11 +138,13 @@ def _moved(distances: Sequence[NDArray[np.float32]], ways: NDArray[np.float64]) 
 
 def _along(places: Sequence[int], values: NDArray[np.floating], position: float) -> NDArray[np.floating]:
     """Interpolate values along their first axis: linearly between two places, smoothly through more."""
+    found: NDArray[np.floating]
     if len(places) > 2:
-        found: NDArray[np.floating] = PchipInterpolator(places, values)(position)
-        return found
-    fraction = (position - places[0]) / (places[1] - places[0])
-    return (1 - fraction) * values[0] + fraction * values[1]
+        found = PchipInterpolator(places, values)(position)
+    else:
+        fraction = (position - places[0]) / (places[1] - places[0])
+        found = (1 - fraction) * values[0] + fraction * values[1]
+    return found
 
 
 def _finite_distance(part: NDArray[np.bool_], pixel_size: Sequence[float]) -> NDArray[np.float32]:

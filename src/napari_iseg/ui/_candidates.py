@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from napari_iseg.ui._loading import Loaded
     from napari_iseg.ui._workers import Job, Workers
 
+    # What answered, what, and which pixels of finished objects it spared.
+    _Answer = tuple[Loaded, Prediction, NDArray[np.bool_] | None]
+
 __all__ = ["Candidate", "Candidates"]
 
 
@@ -202,14 +205,14 @@ class Candidates:
             known = self._controller.answering.ready(choice)
             load = partial(self._load, choice) if known is None else lambda: known
             self._job = self._workers.start(
-                partial(_ask, load, session.image, work.square, self._base()),
+                partial(_ask, load, session.image, work.square, self._base(), session.finished),
                 partial(self._answered, choice, session.threshold),
                 self._not_answered,
             )
         self._controller.changed.emit()
 
-    def _answered(self, choice: MethodChoice, threshold: float, answer: tuple[Loaded, Prediction]) -> None:
-        loaded, prediction = answer
+    def _answered(self, choice: MethodChoice, threshold: float, answer: _Answer) -> None:
+        loaded, prediction, spared = answer
         self._controller.answering.keep(choice, loaded)
         base = self._base()
         found: list[tuple[str, NDArray[np.float32], float | None]]
@@ -222,6 +225,8 @@ class Candidates:
             found = [(choice.method, prediction.render(), None)]
         for source, probability, score in found:
             mask = probability > threshold
+            if spared is not None:
+                mask &= ~spared
             if mask.any():
                 prompt = MaskPrompt(mask, keep=True, source=f"{source}, for {len(base)} prompts")
                 self._others.append(Candidate(choice.method, mask, score, prompt=prompt))
@@ -256,11 +261,12 @@ def _ask(
     image: NDArray[np.uint8],
     square: SquarePixels | None,
     prompts: tuple[Prompt, ...],
+    finished: NDArray[np.bool_] | None,
     cancelled: Callable[[], bool],
-) -> tuple[Loaded, Prediction]:
+) -> _Answer:
     """Give a method the prompts one after the other, as the user did, without choices among another's proposals."""
     loaded = load()
-    session = Session(image, on_square_pixels(loaded.predictor, square))
+    session = Session(image, on_square_pixels(loaded.predictor, square), finished=finished)
     for prompt in prompts:
         if cancelled():
             raise CancelledError
@@ -268,4 +274,4 @@ def _ask(
             session.add(prompt)
     if session.prediction is None:
         raise CancelledError
-    return loaded, session.prediction
+    return loaded, session.prediction, finished if session.spared is not None else None

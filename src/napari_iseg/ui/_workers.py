@@ -30,9 +30,18 @@ atexit.register(_let_threads_end)
 
 
 class Job:
-    """One piece of work that is being done in another thread."""
+    """One piece of work that is being done in another thread.
 
-    def __init__(self, done: Callable[[Any], None], failed: Callable[[Exception], None]) -> None:
+    Once it is over it holds on to nothing: napari remembers every worker, and with it the job, for as long as it runs.
+    """
+
+    def __init__(
+        self,
+        work: Callable[[Callable[[], bool]], Any],
+        done: Callable[[Any], None],
+        failed: Callable[[Exception], None],
+    ) -> None:
+        self._work: Callable[[Callable[[], bool]], Any] | None = work
         self._done = done
         self._failed = failed
         self._is_cancelled = False
@@ -46,14 +55,21 @@ class Job:
         """Whether the work should end early; may be asked in any thread."""
         return self._is_cancelled
 
+    def run(self) -> Any:
+        """Do the work, once; in any thread."""
+        work, self._work = self._work, None
+        return work(self.cancelled) if work is not None else None
+
     def finish(self, answer: Any, error: Exception | None) -> None:
         """Hand over what came out, unless nobody wants it any more."""
+        done, failed = self._done, self._failed
+        self._done = self._failed = _drop
         if self._is_cancelled:
             return
         if error is None:
-            self._done(answer)
+            done(answer)
         else:
-            self._failed(error)
+            failed(error)
 
 
 def _drop(_outcome: Any) -> None:
@@ -96,12 +112,12 @@ class Workers(QObject):
         done, failed
             Called here, later, with the answer or with the error.
         """
-        job = Job(done, failed)
+        job = Job(work, done, failed)
         if self._closed:
             job.cancel()
             return job
         self._jobs.add(job)
-        create_worker(_run, job, work, _connect={"returned": self._returned})
+        create_worker(_run, job, _connect={"returned": self._returned})
         return job
 
     def close(self) -> None:
@@ -116,9 +132,9 @@ class Workers(QObject):
         job.finish(answer, error)
 
 
-def _run(job: Job, work: Callable[[Callable[[], bool]], T]) -> tuple[Job, T | None, Exception | None]:
+def _run(job: Job) -> tuple[Job, Any, Exception | None]:
     # Errors travel as values: raised here they would reach the user twice, from the thread and from the window.
     try:
-        return job, work(job.cancelled), None
+        return job, job.run(), None
     except Exception as error:
         return job, None, error
