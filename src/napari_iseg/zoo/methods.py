@@ -225,8 +225,9 @@ _TABLE = (
 METHODS: MappingProxyType[str, MethodSpec] = MappingProxyType({spec.name: spec for spec in _TABLE})
 
 DEFAULT_METHOD = _TABLE[0].name
-"""The method where nobody chose one: it takes every kind of prompt, and of the bundled networks that answer fast on a
-processor it needs the fewest clicks on photographs, nuclei and EM (``docs/results.md``)."""
+"""The method where nobody chose one. It takes every kind of prompt; of the bundled networks that answer fast on a
+processor it needs the fewest clicks on photographs and EM, and about as many as the others on nuclei
+(``docs/results.md``)."""
 
 
 def find_method(name: str) -> MethodSpec:
