@@ -14,7 +14,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from napari_iseg.cli.licences import show_licence
-from napari_iseg.zoo import DEFAULT_METHOD
+from napari_iseg.zoo import ADAPTED_METHOD
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,7 +31,7 @@ def adapt(
         Path, typer.Argument(help="Its labels, or the folder of label files of the same names.", show_default=False)
     ],
     name: Annotated[str, typer.Option(help="What to call the adapted weights.", show_default=False)],
-    method: Annotated[str, typer.Option(help="A method of `napari-iseg methods` with a network.")] = DEFAULT_METHOD,
+    method: Annotated[str, typer.Option(help="A method of `napari-iseg methods` with a network.")] = ADAPTED_METHOD,
     weights: Annotated[str | None, typer.Option(help="What to begin with; the method's own if left out.")] = None,
     parts: Annotated[str, typer.Option(help="What may change: all, head, or prompts (the prompting layers).")] = "all",
     seconds: Annotated[float, typer.Option(help="The most it may take.")] = 600.0,

@@ -33,7 +33,7 @@ from napari_iseg.ui._confidence import is_image, is_view
 from napari_iseg.ui._plane_view import full_data, grid_shape
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._workers import Workers
-from napari_iseg.zoo import METHODS
+from napari_iseg.zoo import ADAPTED_METHOD, METHODS
 from napari_iseg.zoo.weights import names_for
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ class AdaptWidget(QWidget):
         for spec in METHODS.values():
             if spec.lesson is not None and names_for(spec.name):
                 self.method_box.addItem(spec.name)
+        self.method_box.setCurrentText(ADAPTED_METHOD)
         self.weights_box = QComboBox()
         self.weights_box.setToolTip("What to begin with.")
         self.parts_box = QComboBox()

@@ -10,10 +10,11 @@ from napari_iseg.zoo.method_options import (
     GraphCutOptions,
     RandomWalkerOptions,
 )
-from napari_iseg.zoo.methods import DEFAULT_METHOD, METHODS, MethodSpec, find_method
+from napari_iseg.zoo.methods import ADAPTED_METHOD, DEFAULT_METHOD, METHODS, MethodSpec, find_method
 from napari_iseg.zoo.options import CascadeOptions, OptionInfo, Options, describe_options, make_options
 
 __all__ = [
+    "ADAPTED_METHOD",
     "DEFAULT_METHOD",
     "METHODS",
     "AdaptiveClickOptions",
