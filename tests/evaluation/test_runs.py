@@ -60,24 +60,23 @@ def test_all_methods_do_the_same_objects_in_the_same_order(data):
     assert reports[0].settings["options"] != reports[1].settings["options"]
 
 
+def same_from_two_processes(what, progress):
+    alone = evaluate_contestants(what, workers=1, threads=1)
+    spread = evaluate_contestants(what, workers=2, threads=1, progress=progress)
+    assert numbers(spread) == numbers(alone)
+    return alone
+
+
 def test_the_results_are_the_same_from_one_process_and_from_two(data):
     # With a network, and with views that hang on the objects before, which another process may have done.
     methods, seen = "geodesic,focalclick:first_crop=size-prior", []
-    alone = evaluate_contestants(setup(data, methods, max_clicks=2), workers=1, threads=1)
-    spread = evaluate_contestants(
-        setup(data, methods, max_clicks=2), workers=2, threads=1, progress=lambda now: seen.append(now.done)
-    )
-    assert numbers(spread) == numbers(alone)
+    same_from_two_processes(setup(data, methods, max_clicks=2), lambda now: seen.append(now.done))
     assert seen == list(range(81))
 
 
 def test_results_that_spare_what_is_finished_are_the_same_from_two_processes_and_never_overlap(data):
     methods, seen = "focalclick:graph_cut=true:spare_finished=true,focalclick:graph_cut=true", []
-    alone = evaluate_contestants(setup(data, methods, max_clicks=1), workers=1, threads=1)
-    spread = evaluate_contestants(
-        setup(data, methods, max_clicks=1), workers=2, threads=1, progress=lambda now: seen.append(now.done)
-    )
-    assert numbers(spread) == numbers(alone)
+    alone = same_from_two_processes(setup(data, methods, max_clicks=1), lambda now: seen.append(now.done))
     assert len(seen) == 81
     spared, free = (
         sum(result.masks[-1].mask().astype(int) for result in report.results if result.name == "b") for report in alone

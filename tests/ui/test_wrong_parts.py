@@ -45,6 +45,18 @@ def show_two(open_hand: Callable[..., Hand], folder: Path) -> Hand:
     return hand
 
 
+def replayed(hand: Hand, folder: Path, capsys: pytest.CaptureFixture[str]) -> np.ndarray:
+    """Save the session and return the labels that the command makes of it."""
+    session, labels = folder / "two.iseg.json", folder / "again.tif"
+    hand.widget.save_session(session)
+    hand.qtbot.waitUntil(session.exists, timeout=10000)
+    try:
+        main(["replay", str(session), "-o", str(labels)])
+    except SystemExit as end:
+        assert not end.code, capsys.readouterr().err
+    return tifffile.imread(labels)
+
+
 def test_a_click_takes_a_neighbour_off_and_a_replay_does_so_again(
     open_hand: Callable[..., Hand], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -66,14 +78,8 @@ def test_a_click_takes_a_neighbour_off_and_a_replay_does_so_again(
     np.testing.assert_array_equal(hand.mask, one)
     hand.press(Qt.Key.Key_Q)
     hand.wait()
-    session = tmp_path / "two.iseg.json"
-    hand.widget.save_session(session)
-    hand.qtbot.waitUntil(session.exists, timeout=10000)
-    try:
-        main(["replay", str(session), "-o", str(tmp_path / "again.tif")])
-    except SystemExit as end:
-        assert not end.code, capsys.readouterr().err
-    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif") > 0, one)
+    again = replayed(hand, tmp_path, capsys)
+    np.testing.assert_array_equal(again > 0, one)
 
 
 def test_an_object_of_another_program_survives_a_click_that_excludes(open_hand: Callable[..., Hand]) -> None:
@@ -123,17 +129,11 @@ def test_a_new_object_spares_finished_ones_until_they_are_gone(
     asked = {each.method: each.mask for each in panel._candidates.shown if find_method(each.method).family}
     assert {"cfr-icl", "focalclick-xl"} <= set(asked)
     assert not any((mask & other).any() for mask in asked.values())
-    session = tmp_path / "two.iseg.json"
     hand.press(Qt.Key.Key_Q)
     hand.wait()
     labels = controller.project.layers.objects.data.copy()
-    hand.widget.save_session(session)
-    hand.qtbot.waitUntil(session.exists, timeout=10000)
-    try:
-        main(["replay", str(session), "-o", str(tmp_path / "again.tif")])
-    except SystemExit as end:
-        assert not end.code, capsys.readouterr().err
-    np.testing.assert_array_equal(tifffile.imread(tmp_path / "again.tif"), labels)
+    again = replayed(hand, tmp_path, capsys)
+    np.testing.assert_array_equal(again, labels)
     assert "differs" not in capsys.readouterr().out
     # The acceptance undone, it is the very one; with the finished neighbour deleted, the next click sees it gone.
     hand.undo()

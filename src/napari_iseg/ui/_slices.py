@@ -344,7 +344,7 @@ class Slices(ObjectSteps):
             (first, last)
             for first, last in gaps_around(own, position)
             if slices.bounds(first)[1] == last
-            and (position in (first, last) or slices.origins(range(first + 1, last)) == {"interpolated"})
+            and (position in (first, last) or "interpolated" in slices.origins(range(first + 1, last)))
         ]
         beyond = []
         # Not where nobody ever sent it.
