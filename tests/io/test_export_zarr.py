@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import threading
-import time
 import warnings
 from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import dask.array
@@ -150,18 +149,18 @@ def test_a_full_disk_leaves_the_earlier_labels(inside: bool, tmp_path: Path) -> 
     assert [entry.name for entry in tmp_path.iterdir()] == [store.name]
 
 
-def test_threads_that_still_write_do_not_leave_a_folder_behind(tmp_path: Path) -> None:
+def test_what_is_written_late_does_not_leave_a_folder_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "half.zarr"
     (folder / "s0").mkdir(parents=True)
+    waits = []
 
-    def write_late() -> None:
-        for number in range(5):
-            time.sleep(0.1)
-            (folder / "s0").mkdir(parents=True, exist_ok=True)
-            (folder / "s0" / f"c{number}").write_bytes(b"late")
+    def write_while_it_waits(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) in (1, 2, 15):
+            (folder / "s0").mkdir(parents=True)
+            (folder / "s0" / "c0").write_bytes(b"late")
 
-    writer = threading.Thread(target=write_late)
-    writer.start()
+    monkeypatch.setattr("napari_iseg.io.files.time", SimpleNamespace(sleep=write_while_it_waits))
     remove_folder(folder, quiet=False)
-    writer.join()
     assert not folder.exists()
+    assert 0.9 < sum(waits[15:]) < 1.1

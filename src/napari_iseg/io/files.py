@@ -27,8 +27,8 @@ __all__ = [
     "too_large",
 ]
 
-_REMOVALS = 40
-_LOOKS = 10
+_REMOVALS = 80
+_LOOKS = 20
 
 
 def ending(path: Path) -> str:
@@ -167,15 +167,15 @@ def remove_folder(folder: Path, quiet: bool = True) -> None:
         What to remove.
     quiet
         Whether nobody writes into it any more. Threads of a Zarr that failed still do for a moment, and make the folder
-        again; it then counts as removed once it has stayed away for half a second.
+        again; it then counts as removed once it has stayed away for a second.
     """
-    if not folder.exists():
-        return
     away = 0
     for _ in range(_REMOVALS):
-        shutil.rmtree(folder, ignore_errors=True)
         away = 0 if folder.exists() else away + 1
-        if away > (0 if quiet else _LOOKS):
+        shutil.rmtree(folder, ignore_errors=True)
+        if quiet and not folder.exists():
+            return
+        if away > _LOOKS:
             return
         time.sleep(0.05)
 
