@@ -13,16 +13,22 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from tests.seeded import TINY, seeded_network
 from tests.training.running import RECIPE, RECIPE_FILE, make_folder, same, start
 from torch.utils.data import DataLoader
 
 from napari_iseg.errors import IsegError, OptionError
+from napari_iseg.inference.importing import import_weights
+from napari_iseg.inference.opening import make_predictor
+from napari_iseg.models.simpleclick import FAMILY
 from napari_iseg.training.data import Crops, Picture, load_pictures
 from napari_iseg.training.devices import open_fabric
 from napari_iseg.training.length import RunLength
 from napari_iseg.training.lessons import make_lesson
 from napari_iseg.training.loop import Trainer, build_network
 from napari_iseg.training.rates import running_average
+from napari_iseg.training.starting import inherited
 from napari_iseg.training.stopping import StoppedError
 from napari_iseg.training.stream import SampleNumbers, seed_step
 
@@ -122,7 +128,7 @@ def test_a_checkpoint_from_before_there_were_rates_is_gone_on_from(
 ) -> None:
     recipe = replace(RECIPE, steps=4, rates={"backbone": 0.1})
     Trainer(recipe, pictures, tmp_path, steps=2).run()
-    # Such a run had one rate, two groups of parameters (the ones that decay first), and no terms.
+    # Such a run had one rate, two groups of parameters (the ones that decay first), and nothing inherited.
     state = checkpoint_of(tmp_path)
     plain = Trainer(RECIPE, pictures, tmp_path / "plain", steps=2)
     plain.run()
@@ -131,7 +137,7 @@ def test_a_checkpoint_from_before_there_were_rates_is_gone_on_from(
     for checkpoint, folder in ((state, tmp_path), (old, tmp_path / "plain")):
         for group in checkpoint["optimizer"]["param_groups"]:
             del group["rate"]
-        del checkpoint["terms"]
+        del checkpoint["inherited"]
         torch.save(checkpoint, folder / "checkpoint.pt")
     for found, folder, expected in ((RECIPE, tmp_path / "plain", {1.0}), (recipe, tmp_path, {1.0, 0.1})):
         again = Trainer(found, pictures, folder, steps=4)
@@ -296,3 +302,29 @@ def test_devices_that_are_not_there_are_refused_in_a_sentence() -> None:
         open_fabric("cpu", devices=2, nodes=2)
     with pytest.raises(OptionError, match="at least one device"):
         open_fabric("cpu", devices=0)
+
+
+def test_what_goes_on_from_weights_goes_on_with_their_options(
+    pictures: dict[str, list[Picture]], user_folder: Path, tmp_path: Path
+) -> None:
+    best = {"graph_cut": True, "min_crop": 40, "target_size": [64, 64]}
+    begun = tmp_path / "begun.safetensors"
+    FAMILY.save(begun, seeded_network(TINY), {"options": json.dumps(best)})
+    trainer = Trainer(RECIPE, pictures, tmp_path / "run", steps=1, weights=begun)
+    trainer.run()
+    longer = Trainer(RECIPE, pictures, tmp_path / "run", steps=2)
+    longer.resume()
+    longer.run()
+    imported = import_weights(longer.weights, name="mine")
+    assert json.loads(best_text(imported.path)) == best
+    for weights in (begun, longer.weights, "mine"):
+        options = make_predictor("cfr-icl", weights=weights, device="cpu").options
+        assert (options.graph_cut, options.min_crop, options.target_size) == (True, 40, (64, 64))
+    # Of a network only parts of which were taken over nothing is known, nor of one that began at random.
+    assert "options" in inherited("cfr-icl-small")
+    assert inherited(None, "cfr-icl-small") == inherited(None) == {}
+
+
+def best_text(weights: Path) -> str:
+    with safe_open(weights, framework="np") as file:
+        return str(file.metadata()["options"])

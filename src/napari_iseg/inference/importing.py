@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +27,7 @@ from napari_iseg.zoo.weights_folder import (
     record_sha256,
     recorded_sha256,
     sha256_of,
+    stated_options,
     usable_name,
     weights_folder,
 )
@@ -171,6 +173,7 @@ def _convert(
         "licence": terms.licence if terms else "",
         "non_commercial": "yes" if terms and terms.non_commercial else "no",
         "imported": now(),
+        "options": json.dumps(stated_options(source)),
     }
     written = room / f"{name}.safetensors"
     family.save(written, network, metadata, exact=True)

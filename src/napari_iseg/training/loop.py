@@ -23,7 +23,7 @@ from napari_iseg.training.progress import Progress, RunLog
 from napari_iseg.training.rates import learning_rate, load_optimizer, parameter_groups, running_average
 from napari_iseg.training.run_files import RunFiles
 from napari_iseg.training.settling import settle_norms
-from napari_iseg.training.starting import inherited_terms, start_from, start_parts_from
+from napari_iseg.training.starting import inherited, start_from, start_parts_from
 from napari_iseg.training.starting_point import build_network
 from napari_iseg.training.stopping import StoppedError, StopRequest
 from napari_iseg.training.stream import SampleNumbers, seed_step
@@ -108,7 +108,7 @@ class Trainer:
         self._fabric = fabric or open_fabric(device)
         self._on_device = fits_device(self._fabric.device, device_data)
         self._network = build_network(recipe)
-        self._terms = inherited_terms(weights or recipe.parts_from)
+        self._inherited = inherited(weights, recipe.parts_from)
         if weights is not None:
             start_from(self._network, recipe, weights)
         elif recipe.parts_from is not None:
@@ -165,7 +165,7 @@ class Trainer:
         self.mean_loss = state["mean_loss"]
         self._watch.forget_after(self.step)
         # A run that was begun from weights stays under their terms, whoever goes on with it.
-        self._terms = state.get("terms", {})
+        self._inherited = state["inherited"] if "inherited" in state else state.get("terms", {})
 
     def run(self, report: Callable[[Progress], None] = lambda progress: None) -> Path:
         """Train to the end of the run, then write the weights.
@@ -214,7 +214,7 @@ class Trainer:
             If they cannot be written; those of before are still there.
         """
         data = sorted(self.pictures)
-        self._files.save(self._network, self._average, self._optimizer, self._position, data, self._terms)
+        self._files.save(self._network, self._average, self._optimizer, self._position, data, self._inherited)
 
     def _start_clocks(self) -> None:
         self._clock = self._saved = time.monotonic()

@@ -67,7 +67,7 @@ class RunFiles:
         optimizer: Optimizer,
         position: Position,
         data: Sequence[str],
-        terms: Mapping[str, str],
+        inherited: Mapping[str, str],
     ) -> None:
         """Write the checkpoint and the averaged weights.
 
@@ -77,8 +77,9 @@ class RunFiles:
             The run.
         data
             Names of what was trained on.
-        terms
-            What the weights' head says of the licence that they inherit; empty where they are free.
+        inherited
+            What the weights' head takes over from those that the run began with: terms and options; empty where
+            there is nothing.
 
         Raises
         ------
@@ -95,7 +96,7 @@ class RunFiles:
             "samples": position.samples,
             "elapsed": position.elapsed,
             "mean_loss": position.loss,
-            "terms": dict(terms),
+            "inherited": dict(inherited),
             "started_from": self.started_from,
         }
         write_whole(self.checkpoint, state)
@@ -106,7 +107,7 @@ class RunFiles:
             "samples": str(position.samples),
             "seconds": f"{position.elapsed:.0f}",
             "data": ", ".join(data),
-            **terms,
+            **inherited,
         }
         try:
             self.recipe.family.save(self.weights, average.module, metadata)
@@ -115,7 +116,7 @@ class RunFiles:
             raise OSError(f"{self.weights.name} could not be written: {error}") from error
         if self.card is not None:
             self.card.write(
-                self.weights, position, average.module, started_from=self.started_from, licence=terms.get("licence")
+                self.weights, position, average.module, started_from=self.started_from, licence=inherited.get("licence")
             )
 
     def read_for_all(self, fabric: Fabric) -> dict[str, Any]:

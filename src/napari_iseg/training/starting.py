@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from napari_iseg.models.disnet import DISNet
 from napari_iseg.models.focalclick_xl import FocalClickXL
 from napari_iseg.models.object_net import PROMPT_KINDS
 from napari_iseg.models.simpleclick import FAMILY as SIMPLECLICK
-from napari_iseg.zoo.weights import find_weights, non_commercial_licence
+from napari_iseg.zoo.weights import best_options, find_weights, non_commercial_licence
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_iseg.training.recipe import Recipe
 
-__all__ = ["inherited_terms", "start_from", "start_parts_from"]
+__all__ = ["inherited", "start_from", "start_parts_from"]
 
 # How the names of SAM's encoder begin.
 _SAM = "image_encoder."
@@ -142,7 +143,23 @@ def _put_encoder(network: FocalClickXL, state: Mapping[str, Tensor], file: Path)
         ) from error
 
 
-def inherited_terms(weights: str | Path | None) -> dict[str, str]:
-    """Return what the head of a file has to say that was trained from these weights; nothing where they are free."""
-    licence = non_commercial_licence(weights) if weights else None
-    return {} if licence is None else {"licence": licence, "non_commercial": "yes"}
+def inherited(weights: str | Path | None, parts_from: str | Path | None = None) -> dict[str, str]:
+    """Return what the head of a file has to say that was trained from other weights.
+
+    Parameters
+    ----------
+    weights
+        What all of the network began with: the options at which they are best are what it goes on with.
+    parts_from
+        What parts of it began with, where there is nothing else; of these only the terms count.
+
+    Returns
+    -------
+    dict
+        The terms, where they are not free, and the options, where there are some.
+    """
+    source = weights or parts_from
+    licence = non_commercial_licence(source) if source else None
+    head = {} if licence is None else {"licence": licence, "non_commercial": "yes"}
+    options = best_options(weights) if weights else {}
+    return {**head, "options": json.dumps(options)} if options else head

@@ -13,7 +13,7 @@ from napari_iseg.zoo.bundled import bundled_folder
 from napari_iseg.zoo.downloads import file_name
 from napari_iseg.zoo.known_weights import RELEASED, ReleasedWeights
 from napari_iseg.zoo.terms import Terms, terms_in
-from napari_iseg.zoo.weights_folder import downloads_folder, imported_weights, sha256_of
+from napari_iseg.zoo.weights_folder import downloads_folder, imported_weights, sha256_of, stated_options
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -154,12 +154,15 @@ def find_weights(name_or_file: str | Path, method: str) -> Path:
 
 
 def best_options(name_or_file: str | Path) -> dict[str, Any]:
-    """Return the predictor options at which some weights are best, where they differ from their method's."""
+    """Return the predictor options at which some weights are best, where they differ from their method's.
+
+    Of a path they are what the head of the file says: weights that were trained on from others take theirs over.
+    """
     text = str(name_or_file)
     if text in WEIGHTS:
         return dict(WEIGHTS[text].options)
     found = imported_weights().get(text)
-    return dict(found.options) if found is not None else {}
+    return dict(found.options) if found is not None else stated_options(Path(text))
 
 
 def weights_sha256(name_or_file: str | Path | None, method: str) -> str | None:

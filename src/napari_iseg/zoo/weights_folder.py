@@ -29,6 +29,7 @@ __all__ = [
     "remove_weights",
     "sha256_of",
     "show_once",
+    "stated_options",
     "stated_terms",
     "usable_name",
     "weights_folder",
@@ -181,6 +182,11 @@ def stated_terms(path: Path) -> tuple[str, bool] | None:
     """Return the licence in a safetensors file's head and whether it is non-commercial; None if it states none."""
     found = _described(path)
     return (found.licence, found.non_commercial) if found.licence or found.non_commercial else None
+
+
+def stated_options(path: Path) -> dict[str, Any]:
+    """Return the predictor options that a safetensors file's head says it is best at; empty if it says nothing."""
+    return dict(_described(path).options)
 
 
 def now() -> str:
