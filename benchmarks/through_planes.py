@@ -1,6 +1,6 @@
 """Objects of real volumes made plane by plane, by interpolation, and by propagation: clicks and Dice of each.
 
-    python benchmarks/through_planes.py DATA [--method focalclick-xl] [--limit 6] [--json OUT]
+    python benchmarks/through_planes.py DATA [--method focalclick-xl] [--limit 6] [--planes first] [--json OUT]
 
 DATA is the folder of the data sets. Every object is made three times by the same simulated user; the two ways that fill
 planes by themselves go on until the Dice is within 0.02 of that of clicking every plane. Held-back volumes where a set
@@ -12,6 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,46 +27,76 @@ from scipy import ndimage
 from napari_iseg.evaluation.volumes import WAYS, VolumeResult, evaluate_volume_object
 from napari_iseg.inference.opening import make_predictor
 from napari_iseg.io.dataset import DatasetFolder
+from napari_iseg.io.images import read_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+@dataclass(frozen=True, slots=True)
+class _Set:
+    """What is measured: which volumes of a data set, and whether all labels of one are one object."""
+
+    folder: str
+    split: Any
+    together: bool = False
+
+
 _SETS = {
-    "msd_hippocampus": "held-back",
-    "gala_fibsem": "all",
-    "sct_spinalcord": "all",
-    "open_ms": "all",
+    "hippocampus": _Set("msd_hippocampus", "held-back", together=True),
+    "hippocampus-parts": _Set("msd_hippocampus", "held-back"),
+    "gala_fibsem": _Set("gala_fibsem", "all"),
+    "sct_spinalcord": _Set("sct_spinalcord", "all"),
+    "open_ms": _Set("open_ms", "all"),
 }
 _WITHIN = 0.02
 _LEAST_PLANES = 6
 
 
-def objects(folder: Path, split: Any, limit: int) -> Iterator[tuple[str, int, np.ndarray, np.ndarray]]:
-    """Yield name, id, image and mask of objects on several planes, along the axis on which they have most."""
-    data = DatasetFolder(folder, split=split)
+@dataclass(frozen=True, slots=True)
+class _Object:
+    """An object with its image, planes first."""
+
+    image_name: str
+    label: int
+    axis: int
+    image: np.ndarray
+    mask: np.ndarray
+
+
+def objects(data: DatasetFolder, limit: int, *, together: bool = False, planes: str = "across") -> Iterator[_Object]:
+    """Yield objects that lie on several planes, at most ``limit`` of a volume.
+
+    ``planes`` is ``across``: those that cross an object's longest extent, in the volume's unit; or ``first``: along the
+    volume's first axis unless the object hardly extends along it.
+    """
     for name in data.names:
         sample = data.samples(name)[0]
+        labels = (sample.labels > 0).astype(int) if together else sample.labels
         found = []
-        for label in np.unique(sample.labels[sample.labels > 0]):
+        for label in np.unique(labels[labels > 0]):
             # A label of scattered lesions is no object that anybody follows: its largest piece is.
-            pieces, count = ndimage.label(sample.labels == label)
+            pieces, count = ndimage.label(labels == label)
             sizes = np.bincount(pieces.ravel(), minlength=count + 1)[1:]
             found.append((int(label), pieces == int(np.argmax(sizes)) + 1, int(sizes.max())))
         found.sort(key=lambda one: -one[2])
+        spacing = np.asarray(read_image(data.source(name)).spacing or (1.0, 1.0, 1.0))
         # Large and small ones alike.
-        chosen = found[:: max(1, len(found) // limit)][:limit]
-        for label, mask, _size in chosen:
-            extents = [int(mask.any(axis=tuple(a for a in range(3) if a != axis)).sum()) for axis in range(3)]
-            # Volumes are worked on along their first axis unless the object hardly extends along it.
-            axis = 0 if extents[0] >= _LEAST_PLANES else int(np.argmax(extents))
+        for label, mask, _size in found[:: max(1, len(found) // limit)][:limit]:
+            extents = np.array([mask.any(axis=tuple(a for a in range(3) if a != axis)).sum() for axis in range(3)])
+            if planes == "first" and extents[0] >= _LEAST_PLANES:
+                axis = 0
+            else:
+                axis = int(np.argmax(extents * spacing if planes == "across" else extents))
             if extents[axis] >= _LEAST_PLANES:
-                yield name, label, np.moveaxis(sample.image, axis, 0), np.moveaxis(mask, axis, 0)
+                yield _Object(name, label, axis, np.moveaxis(sample.image, axis, 0), np.moveaxis(mask, axis, 0))
 
 
-def measure(predictor: Any, image: np.ndarray, mask: np.ndarray, most: int, name: str, label: int) -> dict[str, Any]:
+def measure(predictor: Any, one: _Object, most: int) -> dict[str, Any]:
     """Make one object in each way."""
+    image, mask = one.image, one.mask
     limits = (float(np.percentile(image, 0.1)), float(np.percentile(image, 99.9)))
-    row: dict[str, Any] = {"image": name, "object": label}
+    row: dict[str, Any] = {"image": one.image_name, "object": one.label, "axis": one.axis}
     goal = 1.0
     for way in WAYS:
         result: VolumeResult = evaluate_volume_object(
@@ -94,19 +126,19 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=6, help="objects of each set")
     parser.add_argument("--max-clicks", type=int, default=10, help="on a plane")
     parser.add_argument("--sets", nargs="*", default=list(_SETS))
+    parser.add_argument("--planes", choices=["across", "first"], default="across", help="which the user works on")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     options = dict(text.split("=", 1) for text in given.option)
     predictor = make_predictor(given.method, weights=given.weights, device="cpu", options=options)
     rows = []
     for name in given.sets:
-        data = DatasetFolder(given.data / name, split=_SETS[name])
+        what = _SETS[name]
+        data = DatasetFolder(given.data / what.folder, split=what.split)
         per_image = max(1, given.limit // len(data.names))
-        found = objects(given.data / name, _SETS[name], per_image)
-        for number, (image_name, label, image, mask) in enumerate(found):
-            if number >= given.limit:
-                break
-            row = measure(predictor, image, mask, given.max_clicks, image_name, label)
+        found = objects(data, per_image, together=what.together, planes=given.planes)
+        for one in islice(found, given.limit):
+            row = measure(predictor, one, given.max_clicks)
             rows.append({"set": name, **row})
             Console(width=1000).print_json(json.dumps(rows[-1]), indent=None)
             if given.json is not None:

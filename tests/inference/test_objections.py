@@ -124,7 +124,8 @@ def test_an_objection_is_to_the_mask_that_was_shown():
 def test_the_cut_takes_off_a_part_of_which_the_network_is_not_sure(split_off):
     """By its colours it is the object's, and would come back with the cut."""
     shown, unsure = answer(BOTH), answer(BOTH, other=0.42)
-    cut = with_graph_cut(unsure, photograph(), [FIRST, WRONG], 0.5, previous=shown, split_off=split_off)
+    alone = {"split_off": split_off, "wide_clicks": False}
+    cut = with_graph_cut(unsure, photograph(), [FIRST, WRONG], 0.5, previous=shown, **alone)
     mask = cut.render() > 0.5
     assert not mask[45, 78]
     assert (iou(mask, OWN) > 0.85) == split_off
@@ -132,7 +133,7 @@ def test_the_cut_takes_off_a_part_of_which_the_network_is_not_sure(split_off):
     assert bool(cut.objections) == split_off
     # It stays off when the next click is somewhere else.
     further = Click(row=45, column=25)
-    again = with_graph_cut(unsure, photograph(), [FIRST, WRONG, further], 0.5, previous=cut, split_off=split_off)
+    again = with_graph_cut(unsure, photograph(), [FIRST, WRONG, further], 0.5, previous=cut, **alone)
     assert (iou(again.render() > 0.5, OWN) > 0.85) == split_off
 
 

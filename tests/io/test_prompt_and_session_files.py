@@ -97,6 +97,7 @@ def session(*prompts: Any) -> SavedSession:
                 {
                     "graph_cut": False,
                     "split_off": False,
+                    "wide_clicks": False,
                     "spare_finished": True,
                     "brighten_cut": True,
                     "mask_click": False,

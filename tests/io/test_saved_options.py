@@ -8,7 +8,7 @@ from napari_iseg.io.saved_options import options_of_then
 from napari_iseg.io.session_file import object_from_values, object_to_values
 from napari_iseg.io.session_slices import SliceMaking
 
-BEFORE = dict.fromkeys(("graph_cut", "split_off", "spare_finished", "brighten_cut", "mask_click"), False)
+BEFORE = dict.fromkeys(("graph_cut", "split_off", "wide_clicks", "spare_finished", "brighten_cut", "mask_click"), False)
 
 
 @pytest.mark.parametrize(

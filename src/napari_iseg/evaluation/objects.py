@@ -139,9 +139,10 @@ def published_options(spec: MethodSpec) -> dict[str, Any]:
     -------
     dict
         ``threshold`` is 0.49; where the method has them, ``first_crop`` is ``"whole"``, the first click sees all of the
-        image, and ``graph_cut``, ``split_off``, ``spare_finished``, ``brighten_cut``, ``brighten`` and ``mask_click``
-        are off: what counts is the network's own answer to the image as it is, and to the clicks as they are.
+        image, and ``graph_cut``, ``split_off``, ``wide_clicks``, ``spare_finished``, ``brighten_cut``, ``brighten`` and
+        ``mask_click`` are off: what counts is the network's own answer to the image as it is, and to the clicks as they
+        are.
     """
-    off = ("graph_cut", "split_off", "spare_finished", "brighten_cut", "brighten", "mask_click")
+    off = ("graph_cut", "split_off", "wide_clicks", "spare_finished", "brighten_cut", "brighten", "mask_click")
     own = {"first_crop": "whole", **dict.fromkeys(off, False)}
     return {"threshold": _THRESHOLD, **{name: value for name, value in own.items() if hasattr(spec.options, name)}}

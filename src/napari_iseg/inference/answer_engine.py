@@ -130,6 +130,7 @@ class AnswerEngine:
                 options.threshold,
                 previous=previous,
                 split_off=bool(getattr(options, "split_off", False)),
+                wide_clicks=bool(getattr(options, "wide_clicks", False)),
                 finished=self.finished if spares_finished(prompts) else None,
                 levels=self.image.cut_levels,
                 cancelled=cancelled,

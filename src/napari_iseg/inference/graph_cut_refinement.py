@@ -16,6 +16,7 @@ from scipy import ndimage
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import breadth_first_order, maximum_flow
 
+from napari_iseg.inference.click_reach import corrections_by, odds_around
 from napari_iseg.inference.colour_model import object_share
 from napari_iseg.inference.contrast import contrast_links
 from napari_iseg.inference.objections import made_out, objections_to
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from napari_iseg.inference.click_reach import Correction
     from napari_iseg.interactions import Prompt
 
 __all__ = ["cut_shape", "minimum_cut", "with_graph_cut"]
@@ -73,6 +75,7 @@ def with_graph_cut(
     *,
     previous: Prediction | None = None,
     split_off: bool = True,
+    wide_clicks: bool = True,
     finished: NDArray[np.bool_] | None = None,
     levels: NDArray[np.uint8] | None = None,
     cancelled: Callable[[], bool] = never,
@@ -95,6 +98,8 @@ def with_graph_cut(
     split_off
         Whether a negative click in the middle of a wrong part of it lowers the odds of all of this part
         (:mod:`napari_iseg.inference.objections`).
+    wide_clicks
+        Whether a click that corrects speaks for what lies around it, too (:mod:`napari_iseg.inference.click_reach`).
     finished
         (H, W) bool, pixels of finished objects: outside, where nothing was clicked that includes. None for none.
     levels
@@ -118,18 +123,22 @@ def with_graph_cut(
     unclear = objections_to(previous, held, threshold) if split_off else ()
     objections = tuple(made_out(one, _pixels(image, one.window, levels), clicks) for one in unclear)
     parts_off = [one.part for one in objections if one.part is not None]
-    cut = _Cut(image, held, threshold, levels, parts_off, finished, cancelled)
+    corrections = corrections_by(previous, held, threshold) if wide_clicks else ()
+    cut = _Cut(image, held, threshold, levels, parts_off, corrections, finished, cancelled)
     proposals = tuple(_cut_proposal(cut, proposal, answer.shape) for proposal in answer.proposals)
     patch = cut.patch(answer.render())
     if cut.reach is not None:
         answer = replace(answer, reach=cut.reach)
     if patch is None:
-        return replace(answer, objections=objections) if objections else answer
+        said = objections or any(one.reach for one in corrections)
+        return replace(answer, objections=objections, corrections=corrections) if said else answer
     patches = (*answer.patches, patch)
     if answer.chosen is not None and answer.patches == (answer.proposals[answer.chosen].patch,):
         # What is offered as the answer looks like the answer.
         patches = (proposals[answer.chosen].patch,)
-    return replace(answer, patches=patches, proposals=proposals, raw=answer, objections=objections)
+    return replace(
+        answer, patches=patches, proposals=proposals, raw=answer, objections=objections, corrections=corrections
+    )
 
 
 def _cut_proposal(cut: _Cut, proposal: Proposal, shape: tuple[int, int]) -> Proposal:
@@ -185,7 +194,7 @@ def cut_shape(
     guess = 1 / (1 + np.exp((outside - inside) / _GUESS))
     probability = np.zeros(shape.shape, np.float32)
     probability[rows, columns] = np.where(guess < _NO_GUESS, 0, guess)
-    cut = _Cut(image, [], 0.5, None, [], None, cancelled, _GUESS_SMOOTHNESS, _GUESS_COLOUR_WEIGHT)
+    cut = _Cut(image, [], 0.5, None, [], (), None, cancelled, _GUESS_SMOOTHNESS, _GUESS_COLOUR_WEIGHT)
     patch = cut.patch(probability)
     if patch is not None:
         patch.paint(probability)
@@ -201,6 +210,7 @@ class _Cut:
     threshold: float
     levels: NDArray[np.uint8] | None
     parts_off: list[Patch]
+    corrections: Sequence[Correction]
     finished: NDArray[np.bool_] | None
     cancelled: Callable[[], bool]
     smoothness: float = _SMOOTHNESS
@@ -229,6 +239,7 @@ class _Cut:
             share = object_share(seen.data, inside, ~inside)
             odds += self.colour_weight * _logit(share)
         odds -= _OFF * self._off(window, seen.grid)
+        odds += odds_around(self.corrections, seen, (window.row_start, window.column_start))
         links = [self.smoothness * link for link in contrast_links(seen.data)]
         cut = minimum_cut(odds, links, seeds)
         beyond = np.maximum(np.abs(values - self.threshold), _TURNED)

@@ -16,6 +16,7 @@ from torch.nn import functional
 from napari_iseg.errors import PromptError
 
 if TYPE_CHECKING:
+    from napari_iseg.inference.click_reach import Correction
     from napari_iseg.inference.objections import Objection
 
 __all__ = ["Patch", "Prediction", "Proposal", "Region", "Window"]
@@ -209,6 +210,8 @@ class Prediction:
         (:mod:`napari_iseg.inference.graph_cut_refinement`): mattes and the next answer come of it. Else None.
     objections
         To which parts of earlier answers clicks object (:mod:`napari_iseg.inference.objections`).
+    corrections
+        How far the clicks that it answers speak (:mod:`napari_iseg.inference.click_reach`).
     reach
         Where it was looked whether pixels belong to finished objects, for this answer and those before it; None for
         nowhere.
@@ -227,6 +230,7 @@ class Prediction:
     memory: Any = field(default=None, repr=False)
     raw: Prediction | None = field(default=None, repr=False)
     objections: tuple[Objection, ...] = field(default=(), repr=False)
+    corrections: tuple[Correction, ...] = field(default=(), repr=False)
     reach: Window | None = None
     seconds: float = 0.0
 

@@ -17,6 +17,7 @@ Value = bool | int | float | str | None
 _BEFORE: dict[str, Value] = {
     "graph_cut": False,
     "split_off": False,
+    "wide_clicks": False,
     "spare_finished": False,
     "brighten_cut": False,
     "mask_click": False,

@@ -141,6 +141,11 @@ class NetworkOptions(Options):
         "With graph_cut: a click in the middle of a wrong part, such as a neighbour that touches the object, takes all "
         "of this part off, unless the method is sure of it",
     )
+    wide_clicks: bool = option(
+        True,
+        "With graph_cut: a click that corrects the mask speaks for what lies around it, as far as the mask's edge is "
+        "away, where the method is in doubt",
+    )
     spare_finished: bool = option(
         True,
         "With graph_cut: what belongs to a finished object is no part of a new one, and the cut knows that, as long as "
