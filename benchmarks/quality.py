@@ -151,13 +151,14 @@ _HEAD = """# Results
 Written by `python benchmarks/quality.py DATA`, which measures every shipped method on six sets of real images that no
 training saw. A simulated user clicks in the middle of the largest error until the IoU is 0.90 or 20 clicks are given
 (RITM's protocol: threshold 0.49, the first click sees the whole image). With `graph_cut=true` a network's answers are
-cut anew along the image's edges, as the window does with the bundled weights, but for `split_off` and `brighten_cut`,
-which it has on besides ([evaluation.md](evaluation.md)); without, the network's own answers count. NoC@85 is how many
-clicks an IoU of 0.85 takes, 20 where it is not reached; NoF@90 counts the objects that need 20 for 0.90, as published,
-and in brackets those that never reach it. The answer stands as a user first sees it; with `proposals=best` the
-reference chooses among the first click's proposals, as in DISNet's own tables, and no user can do better. "Less random
-walker" is the paired difference on the same objects with its 95 % bootstrap interval (over images, or objects where
-there are fewer than ten images). Seconds per click are of one thread; "all" is the set's time on the clock.
+cut anew along the image's edges, as the window does with the bundled weights, but for `split_off`, `wide_clicks` and
+`brighten_cut`, which it has on besides ([evaluation.md](evaluation.md)); without, the network's own answers count.
+NoC@85 is how many clicks an IoU of 0.85 takes, 20 where it is not reached; NoF@90 counts the objects that need 20 for
+0.90, as published, and in brackets those that never reach it. The answer stands as a user first sees it; with
+`proposals=best` the reference chooses among the first click's proposals, as in DISNet's own tables, and no user can
+do better. "Less random walker" is the paired difference on the same objects with its 95 % bootstrap interval (over
+images, or objects where there are fewer than ten images). Seconds per click are of one thread; "all" is the set's
+time on the clock.
 
 Hardware: {hardware}.{note}
 """
