@@ -443,6 +443,12 @@ def test_objects_are_shown_as_surfaces_in_their_place(hand: Hand) -> None:
     assert np.allclose(highest, (3 * (LAST + 0.5), 52.5, 74.5), atol=1.5)
     assert hand.viewer.window.screenshot(canvas_only=True, flash=False)[..., :3].max() > 60
     assert [layer.name for layer in hand.viewer.layers if layer.visible] == [surface.name]
+    # They go with the image.
+    turned = np.array([[0.0, 0, 1, 5], [1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 0, 1]])
+    image: Any = hand.viewer.layers[0]
+    image.affine = turned
+    assert np.array_equal(surface.affine, turned)
+    image.affine = np.eye(4)
     assert hand.widget.slices.surface_button.text() == "Back to planes"
     assert hand.widget.slices.isVisibleTo(hand.widget)
     hand.widget.slices.surface_button.click()

@@ -11,7 +11,7 @@ from napari_iseg.ui._confidence import VIEW_MARK
 from napari_iseg.ui._layers import EXCLUDE, INCLUDE
 from napari_iseg.ui._navigation import frame_object, show_whole_plane
 from napari_iseg.ui._outlines import mask_colours, outlined
-from napari_iseg.ui._placement import placement_of
+from napari_iseg.ui._placement import add_placed, placement_of
 from napari_iseg.ui._plane_view import grid_shape, plane_shape, plane_to_world
 from napari_iseg.ui._prompt_shapes import PromptShapes
 from napari_iseg.ui._viewer_parts import camera_of
@@ -151,13 +151,12 @@ class ReplayLayers:
             data,
             name=name,
             opacity=1.0,
-            affine=affine,
             units=self._image.units,
             axis_labels=self._image.axis_labels,
             colormap=DirectLabelColormap(color_dict=mask_colours(colour)),
             metadata={VIEW_MARK: True},
         )
-        self._add(name, layer)
+        self._add(name, layer, affine)
 
     def _draw_clicks(self) -> None:
         plane = self._plane
@@ -165,10 +164,15 @@ class ReplayLayers:
             return
         numbered = [(n, one) for n, one in enumerate(self._prompts, start=1) if isinstance(one, Click)]
         points = np.array([plane.point(one.row, one.column) for _, one in numbered], float).reshape(-1, plane.ndim)
-        layer = self._layers[_CLICKS] if self._is_there(_CLICKS) else self._add(_CLICKS, self._points(plane))
+        layer = (
+            self._layers[_CLICKS]
+            if self._is_there(_CLICKS)
+            else self._add(_CLICKS, self._points(plane), self._image.affine)
+        )
         for name, value in placement_of(self._image).items():
             if name not in ("units", "axis_labels"):
                 setattr(layer, name, value)
+        layer.affine = np.asarray(self._image.affine)
         layer.current_size = max(plane_shape(self._image, plane)) / _POINTS_PER_PLANE
         layer.data = points
         layer.features = {"number": np.array([str(number) for number, _ in numbered], object)}
@@ -201,7 +205,7 @@ class ReplayLayers:
             dimensions = len(grid_shape(self._image))
             metadata = {VIEW_MARK: True}
             layer = Shapes(None, ndim=dimensions, name=_STROKES, metadata=metadata, **placement_of(self._image))
-            self._add(_STROKES, layer)
+            self._add(_STROKES, layer, self._image.affine)
         return self._layers[_STROKES]
 
     def _new_shapes(self) -> PromptShapes:
@@ -212,10 +216,10 @@ class ReplayLayers:
         size = np.abs(np.asarray(self._image.scale, float))[-2:].mean()
         return float(1 / (camera_of(self._viewer).zoom * size))
 
-    def _add(self, name: str, layer: Any) -> Any:
+    def _add(self, name: str, layer: Any, affine: Any) -> Any:
         selection = self._viewer.layers.selection
         active = selection.active
-        self._viewer.add_layer(layer)
+        add_placed(self._viewer, layer, affine)
         # What the user had chosen stays chosen.
         if active is not None:
             selection.active = active

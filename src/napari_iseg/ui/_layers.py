@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_iseg.ui._outlines import grown, mask_colours, outlined, union
-from napari_iseg.ui._placement import follow_placement, placement_of
+from napari_iseg.ui._placement import add_placed, follow_placement, placement_of
 from napari_iseg.ui._plane_view import grid_shape
 from napari_iseg.ui._prompt_shapes import PromptShapes
 from napari_iseg.ui._viewer_parts import camera_of
@@ -104,6 +104,7 @@ class WorkLayers:
             layer.data = np.empty((0, len(self._shape))) if flat else np.zeros(self._shape, layer.data.dtype)
             for name, value in self._placement().items():
                 setattr(layer, name, value)
+            layer.affine = np.asarray(self._image.affine)
         if self.is_there(other._objects):
             # What was painted there can be undone no more: this is how napari forgets it.
             other._objects.editable = False
@@ -323,7 +324,7 @@ class WorkLayers:
     def _add(self, layer: Any) -> Any:
         selection = self._viewer.layers.selection
         active = selection.active
-        self._viewer.add_layer(layer)
+        add_placed(self._viewer, layer, self._image.affine)
         # What the user had chosen stays chosen.
         if active is not None:
             selection.active = active

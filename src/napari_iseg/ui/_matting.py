@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Image
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QPushButton, QWidget
 
 from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.io import write_alpha
+from napari_iseg.ui._placement import add_placed, placement_of
 from napari_iseg.ui._telling import told
 
 if TYPE_CHECKING:
@@ -77,19 +79,10 @@ class MattingRow(QWidget):
         data = np.zeros(project.shape, np.float32)
         plane.put(data, alpha)
         active = self._viewer.layers.selection.active
-        layer = self._viewer.add_image(
-            data,
-            name=f"Alpha of {image.name}",
-            contrast_limits=(0, 1),
-            scale=image.scale,
-            translate=image.translate,
-            rotate=image.rotate,
-            shear=image.shear,
-            affine=np.asarray(image.affine),
-            units=image.units,
-            axis_labels=image.axis_labels,
-            blending="additive",
+        layer = Image(
+            data, name=f"Alpha of {image.name}", contrast_limits=(0, 1), blending="additive", **placement_of(image)
         )
+        add_placed(self._viewer, layer, image.affine)
         # The clicks go on in the image that was chosen.
         if active is not None:
             self._viewer.layers.selection.active = active

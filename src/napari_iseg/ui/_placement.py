@@ -9,17 +9,30 @@ import numpy as np
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["follow_placement", "on_placement_changed", "placement_of"]
+__all__ = ["add_placed", "follow_placement", "on_placement_changed", "placement_of"]
 
 _PARTS = ("scale", "translate", "rotate", "shear", "affine")
 _NAMES = ("units", "axis_labels")
 
 
 def placement_of(image: Any) -> dict[str, Any]:
-    """Return the options that give a new layer an image's scale, rotation, translation, shear, affine and units."""
-    return {name: getattr(image, name) for name in (*_PARTS, *_NAMES) if name != "affine"} | {
-        "affine": np.asarray(image.affine)
-    }
+    """Return the options that give a new layer an image's scale, rotation, translation, shear and units.
+
+    Its affine belongs to :func:`add_placed`.
+    """
+    return {name: getattr(image, name) for name in (*_PARTS, *_NAMES) if name != "affine"}
+
+
+def add_placed(viewer: Any, layer: Any, affine: Any) -> Any:
+    """Add a layer to a viewer and give it its affine; return the layer.
+
+    In this order, since napari cuts a plane of every layer that it makes, and a volume turned for the 3-D view has no
+    planes.
+    """
+    viewer.add_layer(layer)
+    if not np.array_equal(layer.affine, affine):
+        layer.affine = np.asarray(affine)
+    return layer
 
 
 def follow_placement(image: Any, layers: Callable[[], Iterable[Any]]) -> None:

@@ -10,7 +10,7 @@ from scipy.ndimage import find_objects
 
 from napari_iseg.errors import IsegError, PromptError
 from napari_iseg.io.surfaces import surface_of
-from napari_iseg.ui._placement import placement_of
+from napari_iseg.ui._placement import add_placed, follow_placement, placement_of
 from napari_iseg.ui._telling import told
 from napari_iseg.ui._viewer_parts import camera_of
 
@@ -93,7 +93,8 @@ class Surfaces:
             layer = Surface(
                 data, name=f"{_NAME} of {project.image.name}", shading="smooth", **placement_of(project.image)
             )
-            self._layers[project.image] = self._viewer.add_layer(layer)
+            self._layers[project.image] = add_placed(self._viewer, layer, project.image.affine)
+            follow_placement(project.image, lambda: [layer] if layer in self._viewer.layers else [])
         layer.data = data
         layer.vertex_colors = np.concatenate(shades)
         layer.visible = True
