@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from napari.layers import Image
 
-from napari_iseg.ui._placement import add_placed
 from napari_iseg.ui._plane_view import plane_to_world
 
 if TYPE_CHECKING:
@@ -109,6 +108,7 @@ class Confidence:
         layer = Image(
             values,
             name="Confidence",
+            affine=affine,
             colormap="inferno",
             contrast_limits=(0, 1),
             opacity=0.6,
@@ -117,7 +117,7 @@ class Confidence:
         )
         selection = self._viewer.layers.selection
         active = selection.active
-        add_placed(self._viewer, layer, affine)
+        self._viewer.add_layer(layer)
         selection.active = active
         # Below the mask and the prompts, which it would hide.
         layers = self._viewer.layers

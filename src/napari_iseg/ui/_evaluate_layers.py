@@ -151,6 +151,7 @@ class ReplayLayers:
             data,
             name=name,
             opacity=1.0,
+            affine=affine,
             units=self._image.units,
             axis_labels=self._image.axis_labels,
             colormap=DirectLabelColormap(color_dict=mask_colours(colour)),
@@ -169,7 +170,7 @@ class ReplayLayers:
             if self._is_there(_CLICKS)
             else self._add(_CLICKS, self._points(plane), self._image.affine)
         )
-        for name, value in placement_of(self._image).items():
+        for name, value in placement_of(self._image, self._viewer).items():
             if name not in ("units", "axis_labels"):
                 setattr(layer, name, value)
         layer.affine = np.asarray(self._image.affine)
@@ -193,7 +194,7 @@ class ReplayLayers:
             text={"string": "{number}", "color": "black", "size": 8, "anchor": "center"},
             border_width=0.12,
             metadata={VIEW_MARK: True},
-            **placement_of(self._image),
+            **placement_of(self._image, self._viewer),
         )
         layer.canvas_size_limits = _SCREEN_SIZES
         return layer
@@ -204,7 +205,9 @@ class ReplayLayers:
 
             dimensions = len(grid_shape(self._image))
             metadata = {VIEW_MARK: True}
-            layer = Shapes(None, ndim=dimensions, name=_STROKES, metadata=metadata, **placement_of(self._image))
+            layer = Shapes(
+                None, ndim=dimensions, name=_STROKES, metadata=metadata, **placement_of(self._image, self._viewer)
+            )
             self._add(_STROKES, layer, self._image.affine)
         return self._layers[_STROKES]
 

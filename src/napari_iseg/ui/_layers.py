@@ -331,7 +331,7 @@ class WorkLayers:
         return layer
 
     def _placement(self) -> dict[str, Any]:
-        return placement_of(self._image)
+        return placement_of(self._image, self._viewer)
 
     def _name(self, name: str) -> str:
         return name if name not in self._viewer.layers else f"{name} of {self._image.name}"

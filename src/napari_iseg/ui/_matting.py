@@ -80,7 +80,11 @@ class MattingRow(QWidget):
         plane.put(data, alpha)
         active = self._viewer.layers.selection.active
         layer = Image(
-            data, name=f"Alpha of {image.name}", contrast_limits=(0, 1), blending="additive", **placement_of(image)
+            data,
+            name=f"Alpha of {image.name}",
+            contrast_limits=(0, 1),
+            blending="additive",
+            **placement_of(image, self._viewer),
         )
         add_placed(self._viewer, layer, image.affine)
         # The clicks go on in the image that was chosen.

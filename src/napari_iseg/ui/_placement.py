@@ -15,20 +15,18 @@ _PARTS = ("scale", "translate", "rotate", "shear", "affine")
 _NAMES = ("units", "axis_labels")
 
 
-def placement_of(image: Any) -> dict[str, Any]:
-    """Return the options that give a new layer an image's scale, rotation, translation, shear and units.
+def placement_of(image: Any, viewer: Any) -> dict[str, Any]:
+    """Return the options that give a new layer an image's scale, rotation, translation, shear, units and affine.
 
-    Its affine belongs to :func:`add_placed`.
+    In 3-D the affine is left to :func:`add_placed`: napari cuts a plane of every layer that it makes, and a volume
+    turned for the 3-D view has no planes. In 2-D a layer that came to its place later would move the sliders.
     """
-    return {name: getattr(image, name) for name in (*_PARTS, *_NAMES) if name != "affine"}
+    options = {name: getattr(image, name) for name in (*_PARTS, *_NAMES) if name != "affine"}
+    return options | ({"affine": np.asarray(image.affine)} if viewer.dims.ndisplay == 2 else {})
 
 
 def add_placed(viewer: Any, layer: Any, affine: Any) -> Any:
-    """Add a layer to a viewer and give it its affine; return the layer.
-
-    In this order, since napari cuts a plane of every layer that it makes, and a volume turned for the 3-D view has no
-    planes.
-    """
+    """Add a layer to a viewer and give it the affine that it lacks; return the layer."""
     viewer.add_layer(layer)
     if not np.array_equal(layer.affine, affine):
         layer.affine = np.asarray(affine)

@@ -91,7 +91,10 @@ class Surfaces:
             from napari.layers import Surface
 
             layer = Surface(
-                data, name=f"{_NAME} of {project.image.name}", shading="smooth", **placement_of(project.image)
+                data,
+                name=f"{_NAME} of {project.image.name}",
+                shading="smooth",
+                **placement_of(project.image, self._viewer),
             )
             self._layers[project.image] = add_placed(self._viewer, layer, project.image.affine)
             follow_placement(project.image, lambda: [layer] if layer in self._viewer.layers else [])
